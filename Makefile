@@ -1,0 +1,76 @@
+# make demo   a network trained on drawn people, from nothing, in under ten minutes on a laptop
+# make test   the test suite
+# Both install what they need into .venv first. make PYTHON=python3.11 ... chooses the interpreter.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: setup demo test test-paddle2 lint bench mini-set clean help
+
+in_range = import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
+PYTHON ?= $(shell for name in python3 python3.12 python3.11 python3.10; do \
+	if $$name -c '$(in_range)' 2>/dev/null; then echo $$name; break; fi; done)
+REQUIREMENTS ?= $(shell if nvidia-smi -L >/dev/null 2>&1; then echo requirements.txt; else echo requirements/cpu.txt; fi)
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP_FLAGS := --quiet --disable-pip-version-check
+
+# $(call install,VENV,REQUIREMENT FILES): a virtual environment with these packages, from whatever is there
+define install
+	@test -n "$(PYTHON)" || { echo "error: Python 3.10, 3.11 or 3.12 is needed; name one: make PYTHON=..." >&2; exit 2; }
+	@$(1)/bin/python -c pass 2>/dev/null || $(PYTHON) -m venv --clear $(1) || { rm -rf $(1); \
+		echo "error: no virtual environment could be made; on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
+	@echo "=> installing $(2) into $(1), which takes a minute or two"
+	@$(1)/bin/python -m pip install $(PIP_FLAGS) $(foreach file,$(2),-r $(file))
+	@touch $@
+endef
+
+help:
+	@sed -n '1,3s/^# //p' Makefile
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: $(REQUIREMENTS) requirements/base.txt
+	$(call install,$(VENV),$(REQUIREMENTS))
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.txt
+	$(call install,$(VENV),requirements/dev.txt)
+
+.venv-paddle2/.installed: requirements/paddle2.txt requirements/base.txt requirements/dev.txt
+	$(call install,.venv-paddle2,requirements/paddle2.txt)
+
+test: lint
+	$(RUN) -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(VENV)/bin/ruff check .
+
+test-paddle2: .venv-paddle2/.installed
+	.venv-paddle2/bin/python -m pytest -m "not slow"
+
+DEMO := mini/synthetic_resnet18_64x64
+DEMO_OUT := output/mpii/pose_resnet_18/synthetic_resnet18_64x64
+
+demo: setup
+	$(RUN) -m lib.dataset.synthetic --output data/synthetic --train 800 --valid 96 --picture-size 240 240 \
+		--persons-per-picture 1 1 --pose-variation 0.3
+	$(RUN) pose_estimation/train.py --cfg experiments/$(DEMO).yaml
+	$(RUN) pose_estimation/valid.py --cfg experiments/$(DEMO).yaml --flip-test \
+		--model-file $(DEMO_OUT)/model_best.pdparams DEBUG.DEBUG true DEBUG.SAVE_BATCH_IMAGES_PRED true \
+		DEBUG.SAVE_HEATMAPS_PRED true
+	@echo
+	@echo "=> the table:         $(DEMO_OUT)/results.json (and above)"
+	@echo "=> the curves:        $(DEMO_OUT)/curves.png"
+	@echo "=> drawn predictions: $(DEMO_OUT)/val_0_pred.jpg, their heatmaps: val_0_hm_pred.jpg"
+
+bench: setup
+	$(RUN) tests/bench/train_loop.py
+
+# data/mpii.zip, the mini set in git, was made by this
+mini-set: setup
+	$(RUN) -m lib.dataset.synthetic --output data/mpii --train 15 --valid 8 --seed 1 --picture-size 400 300 \
+		--persons-per-picture 2 2 --validation-persons-per-picture 1 1 --pose-variation 0.4
+	cd data && rm -f mpii.zip && ../$(RUN) -m zipfile -c mpii.zip mpii/
+
+clean:
+	rm -rf .venv .venv-paddle2 data/synthetic .pytest_cache .ruff_cache

@@ -1,0 +1,112 @@
+"""Saving and loading: weights for others, checkpoints to go on with."""
+
+from pathlib import Path
+
+import numpy as np
+import paddle
+
+from lib.utils.errors import UserError
+from lib.utils.runtime import replacing
+
+CHECKPOINT_NAME = "checkpoint.pdckpt"
+BEST_NAME = "model_best.pdparams"
+FINAL_NAME = "final_state.pdparams"
+
+
+def save_atomically(state, path):
+    """Writes `state` with paddle.save beside `path`, then renames: a reader sees the old file or the new one."""
+    with replacing(path) as temporary:
+        paddle.save(state, str(temporary))
+
+
+def _load(path):
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"there is no model file {path}")
+    try:
+        return paddle.load(str(path), return_numpy=True)
+    except Exception as error:  # paddle.load lets through whatever its unpickler meets in a file of another kind
+        raise UserError(f"{path} is not a Paddle weight file, or is damaged ({type(error).__name__})") from error
+
+
+def read_weights(path):
+    """{name: array} from a .pdparams file or one of our checkpoints. Raises UserError where it is neither."""
+    state = _load(path)
+    if isinstance(state, dict) and isinstance(state.get("network"), dict):
+        state = state["network"]
+    if not isinstance(state, dict):
+        raise UserError(f"{path} holds no weights: expected names and arrays, got {type(state).__name__}")
+    weights = {
+        name: np.asarray(value)
+        for name, value in state.items()
+        if isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "numpy")
+    }
+    if not weights:
+        raise UserError(f"{path} holds no weights: expected names and arrays")
+    return weights
+
+
+def load_weights(network, path, prefix="", strict=True):
+    """Puts a file's weights into a network and returns one line that says what was loaded.
+
+    prefix: put before the file's names (backbone. for a bare ResNet file).
+    strict: every parameter of the network must be in the file, with its shape; otherwise what is missing or of another
+        shape keeps its initialisation (a head for another number of joints), and is named in the line.
+    Raises UserError where nothing matches, and before anything is changed.
+    """
+    weights = {prefix + name: value for name, value in read_weights(path).items()}
+    expected = network.state_dict()
+    matched = {
+        name: weights[name]
+        for name, tensor in expected.items()
+        if name in weights and list(weights[name].shape) == list(tensor.shape)
+    }
+    mismatched = [name for name in expected if name in weights and name not in matched]
+    missing = [name for name in expected if name not in weights]
+    unused = [name for name in weights if name not in expected]
+    if not matched:
+        raise UserError(
+            f"{path}: none of its {len(weights)} weights fits this network (it has names such as "
+            f"{next(iter(weights))}): is it of another network?"
+        )
+    if strict and (missing or mismatched):
+        raise UserError(
+            f"{path} is of another network: {_example('missing', missing)}"
+            f"{_example('of another shape', mismatched)}check MODEL.DEPTH, MODEL.NUM_JOINTS and MODEL.EXTRA"
+        )
+    network.set_state_dict(matched)
+    return (
+        f"=> loaded {len(matched)} of {len(expected)} weights from {path}; "
+        f"{_example('missing', missing)}{_example('of another shape', mismatched)}{len(unused)} unused"
+    )
+
+
+def _example(what, names):
+    return f"{len(names)} {what} (such as {names[0]}), " if names else ""
+
+
+def save_checkpoint(folder, network, optimizer, progress):
+    """Everything to go on with, in `folder`/checkpoint.pdckpt.
+
+    progress: plain values to get back from `load_checkpoint` (epoch, best score, history, configuration).
+    """
+    state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "progress": progress}
+    save_atomically(state, Path(folder) / CHECKPOINT_NAME)
+
+
+def load_checkpoint(path, network, optimizer):
+    """Restores network and optimizer (with its schedule) from a run folder or checkpoint file; returns `progress`.
+
+    Raises UserError where there is none or it is of another network.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / CHECKPOINT_NAME
+    if not path.is_file():
+        raise UserError(f"--resume_model: there is no checkpoint {path}")
+    load_weights(network, path)
+    state = _load(path)
+    if not isinstance(state.get("optimizer"), dict) or not isinstance(state.get("progress"), dict):
+        raise UserError(f"--resume_model: {path} holds weights only; give it as MODEL.PRETRAINED to start from them")
+    optimizer.set_state_dict(state["optimizer"])
+    return state["progress"]

@@ -1,0 +1,199 @@
+"""The loops: training with validation after each epoch, and validation alone."""
+
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import paddle
+
+from lib.core.checkpoint import BEST_NAME, FINAL_NAME, save_atomically, save_checkpoint
+from lib.core.evaluate import accuracy
+from lib.core.heatmap import get_final_preds
+from lib.core.inference import build_target, normalize_crops, predict_heatmaps
+from lib.core.report import (
+    AverageMeter,
+    architecture_name,
+    draw_curves,
+    table_lines,
+    test_line,
+    train_line,
+    write_json,
+)
+from lib.utils.errors import RunError
+from lib.utils.vis import save_debug_images
+
+
+def progress_bar(total, description):
+    """A tqdm bar on a terminal, nothing in a pipe."""
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc=description, disable=None, leave=False)
+
+
+def validate(config, loader, network, criterion, log, prefix=None):
+    """Predictions for a whole data set, in its order.
+
+    loader: over a JointsDataset, in order; prefix: file prefix for debug pictures, None for none.
+    Returns predictions (N, K, 2) float32, 0-based picture pixels, maxvals (N, K), and the mean loss and accuracy.
+    Memory beyond a batch grows by N * K * 3 floats only.
+    """
+    dataset, test = loader.dataset, config.test
+    joint_count = len(dataset.skeleton.joints)
+    predictions = np.zeros((len(dataset), joint_count, 2), dtype=np.float32)
+    maxvals = np.zeros((len(dataset), joint_count), dtype=np.float32)
+    flip_pairs = dataset.skeleton.flip_pairs if test.flip_test else None
+    times, losses, scores = AverageMeter(), AverageMeter(), AverageMeter()
+    network.eval()
+    bar = progress_bar(len(loader), "valid")
+    start = time.perf_counter()
+    for step, batch in enumerate(loader):
+        images = normalize_crops(batch["crop"], config.dataset.pixel_scale)
+        target = build_target(batch["horizontal"], batch["vertical"])
+        heatmaps = predict_heatmaps(network, images, flip_pairs, test.shift_heatmap)
+        with paddle.no_grad():
+            loss = float(criterion(paddle.to_tensor(heatmaps), target, batch["target_weight"]))
+        rows = batch["index"].numpy()
+        _, mean, counted = accuracy(heatmaps, target.numpy())
+        losses.update(loss, len(rows))
+        scores.update(mean, counted)
+        # the original box, not the batch's: validation does not augment, so they are the same
+        predictions[rows], values = get_final_preds(
+            heatmaps, dataset.persons.center[rows], dataset.persons.scale[rows], test.post_process
+        )
+        maxvals[rows] = values[..., 0]
+        times.update(time.perf_counter() - start)
+        start = time.perf_counter()
+        if step % config.print_freq == 0:
+            log.info(test_line(step, len(loader), times, losses, scores))
+            if prefix:
+                save_debug_images(config.debug, f"{prefix}_{step}", batch, target.numpy(), heatmaps)
+        bar.update()
+    bar.close()
+    return predictions, maxvals, losses.average, scores.average
+
+
+@dataclass
+class Trainer:
+    """Trains a network epoch by epoch and keeps what is needed to go on.
+
+    train_loader and valid_loader are DataLoaders from dataset.build; scalars: an object with add_scalar(name, value,
+    step), or None. `progress` holds the next epoch, the best score and the history of epochs.
+    """
+
+    config: object
+    folder: Path
+    network: paddle.nn.Layer
+    criterion: paddle.nn.Layer
+    optimizer: object
+    scheduler: object
+    train_loader: object
+    valid_loader: object
+    evaluator: object
+    log: object
+    scalars: object = None
+    progress: dict = field(default_factory=lambda: {"epoch": 0, "best": None, "history": []})
+
+    def run(self):
+        """Trains from the next epoch to TRAIN.END_EPOCH; writes checkpoints, best and final weights, curves."""
+        for epoch in range(self.progress["epoch"], self.config.train.end_epoch):
+            row = {"epoch": epoch, "lr": self.scheduler.get_lr(), **self.train_epoch(epoch)}
+            if self.config.train.lr_type == "MultiStepDecay":
+                self.scheduler.step()
+            row.update(self.validate_epoch(epoch))
+            self._finish_epoch(row)
+        save_atomically(self.network.state_dict(), self.folder / FINAL_NAME)
+        self.log.info(f"=> saving final model state to {self.folder / FINAL_NAME}")
+        if self.progress["history"]:
+            draw_curves(self.progress["history"], self.folder / "curves.png")
+            self.log.info(f"=> saving curves to {self.folder / 'curves.png'}")
+
+    def train_epoch(self, epoch):
+        """One epoch of training; returns its mean loss and accuracy."""
+        config, loader = self.config, self.train_loader
+        meters = {name: AverageMeter() for name in ("time", "data", "lr", "loss", "accuracy")}
+        loader.batch_sampler.epoch = epoch
+        self.network.train()
+        bar = progress_bar(len(loader), f"epoch {epoch}")
+        start = time.perf_counter()
+        for step, batch in enumerate(loader):
+            target = build_target(batch["horizontal"], batch["vertical"])
+            images = normalize_crops(batch["crop"], config.dataset.pixel_scale)
+            meters["data"].update(time.perf_counter() - start)
+            meters["lr"].update(self.optimizer.get_lr())
+            loss, heatmaps = self.train_step(images, target, batch, f"epoch {epoch}, step {step}")
+            count = heatmaps.shape[0]
+            meters["loss"].update(loss, count)
+            _, mean, counted = accuracy(heatmaps, target.numpy())
+            meters["accuracy"].update(mean, counted)
+            meters["time"].update(time.perf_counter() - start)
+            start = time.perf_counter()
+            if step % config.print_freq == 0:
+                meters["speed"] = count / meters["time"].value
+                self._say(epoch, step, len(loader), meters)
+                if config.debug.debug:
+                    prefix = self.folder / f"train_{step}"
+                    save_debug_images(config.debug, prefix, batch, target.numpy(), heatmaps)
+            bar.update()
+        bar.close()
+        return {"train_loss": meters["loss"].average, "train_accuracy": meters["accuracy"].average}
+
+    def train_step(self, images, target, batch, place):
+        """Forward, backward and one optimizer step; returns the loss and the heatmaps as numpy."""
+        output = self.network(images)
+        loss = self.criterion(output, target, batch["target_weight"])
+        value = float(loss)
+        if not math.isfinite(value):
+            pictures = self.train_loader.dataset.persons.pictures
+            names = ", ".join(Path(pictures[row]).name for row in batch["index"].numpy()[:8])
+            raise RunError(
+                f"the loss is {value} at {place}, learning rate {self.optimizer.get_lr():g}; pictures {names}, ... "
+                "Lower TRAIN.LR or look at these pictures; the checkpoint before this epoch is whole"
+            )
+        loss.backward()
+        self.optimizer.step()
+        self.optimizer.clear_grad()
+        if self.config.train.lr_type == "PolynomialDecay":
+            self.scheduler.step()
+        return value, output.detach().numpy()
+
+    def validate_epoch(self, epoch):
+        """Validates after an epoch; returns loss, accuracy and the evaluator's results."""
+        prefix = self.folder / "val" if self.config.debug.debug else None
+        predictions, _, loss, score = validate(
+            self.config, self.valid_loader, self.network, self.criterion, self.log, prefix
+        )
+        results = self.evaluator.evaluate(predictions)
+        for line in table_lines(architecture_name(self.config.model), results):
+            self.log.info(line)
+        return {"valid_loss": loss, "valid_accuracy": score, "results": results}
+
+    def _say(self, epoch, step, steps, meters):
+        left = (self.config.train.end_epoch - epoch) * steps - step - 1
+        now = time.strftime("%Y-%m-%d %H:%M:%S")
+        self.log.info(f"{now}\t{train_line(epoch, step, steps, meters, left * meters['time'].average)}")
+        self._scalar("train_loss", meters["loss"].value, epoch * steps + step)
+        self._scalar("train_accuracy", meters["accuracy"].value, epoch * steps + step)
+        self._scalar("lr", meters["lr"].value, epoch * steps + step)
+
+    def _scalar(self, name, value, step):
+        if self.scalars:
+            self.scalars.add_scalar(name, value, step)
+
+    def _finish_epoch(self, row):
+        """Keeps the best weights and everything to go on with."""
+        score, best = row["results"]["Mean"], self.progress["best"]
+        self._scalar("valid_loss", row["valid_loss"], row["epoch"])
+        self._scalar("valid_accuracy", row["valid_accuracy"], row["epoch"])
+        for name, value in row["results"].items():
+            self._scalar(f"valid/{name}", value, row["epoch"])
+        is_best = math.isfinite(score) and (best is None or score > best)
+        self.progress["best"] = score if is_best else best
+        self.progress["epoch"] = row["epoch"] + 1
+        self.progress["history"].append(row)
+        self.log.info(f"=> saving checkpoint to {self.folder}")
+        if is_best:
+            save_atomically(self.network.state_dict(), self.folder / BEST_NAME)
+        save_checkpoint(self.folder, self.network, self.optimizer, self.progress)
+        write_json(self.progress["history"], self.folder / "history.json")

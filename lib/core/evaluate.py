@@ -1,0 +1,48 @@
+"""Measures: accuracy on heatmaps (for the log) and PCKh on predicted joints (for the tables). No Paddle here."""
+
+import numpy as np
+
+from lib.core.heatmap import get_max_preds
+
+
+def accuracy(output, target, threshold=0.5):
+    """PCK on heatmaps, as the original logs it: the share of joints within `threshold` of a tenth of the heatmap.
+
+    output, target: (N, K, H, W). The original's two quirks are kept so that logs compare: (x, y) are divided by
+    (H, W) / 10 in that order, and a joint counts only where its target peak has x > 1 and y > 1.
+    Returns (per_joint, mean, count): per_joint (K,) float64 with -1 for a joint that no person shows, the mean over
+    the joints shown (0 when none is), and how many joints are shown.
+    """
+    height, width = output.shape[2:]
+    predicted, _ = get_max_preds(output)
+    expected, _ = get_max_preds(target)
+    counted = (expected[..., 0] > 1) & (expected[..., 1] > 1)  # (N, K)
+    tenth = np.array([height, width]) / 10
+    distance = np.linalg.norm(predicted / tenth - expected / tenth, axis=2)
+    hits = ((distance < threshold) & counted).sum(axis=0)
+    shown = counted.sum(axis=0)
+    per_joint = np.where(shown > 0, hits / np.maximum(shown, 1), -1.0)
+    count = int((shown > 0).sum())
+    return per_joint, float(per_joint[shown > 0].sum() / max(count, 1)), count
+
+
+def head_sizes(head_boxes):
+    """MPII's head size per person from head boxes (2, 2, N) [[x1, y1], [x2, y2]]: 0.6 of the diagonal, in pixels."""
+    return 0.6 * np.linalg.norm(head_boxes[1] - head_boxes[0], axis=0)
+
+
+def pckh_curve(predictions, truth, missing, sizes, thresholds):
+    """PCKh of each joint at each threshold.
+
+    predictions, truth: (N, K, 2) in the same pixels; missing: (N, K), 1 where the joint is not annotated;
+    sizes: (N,) head sizes in pixels; thresholds: (T,) in head sizes.
+    Returns percentages (T, K), NaN for a joint that nobody shows, and the joints' counts (K,).
+    """
+    visible = np.asarray(missing) == 0
+    distance = np.linalg.norm(predictions - truth, axis=2) / np.asarray(sizes)[:, None]
+    counts = visible.sum(axis=0)
+    # a prediction that is not a number is a miss
+    distance = np.where(visible & np.isfinite(distance), distance, np.inf)
+    hits = np.stack([(distance <= threshold).sum(axis=0) for threshold in thresholds])
+    with np.errstate(invalid="ignore"):
+        return 100.0 * hits / np.where(counts > 0, counts, np.nan), counts

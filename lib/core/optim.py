@@ -1,0 +1,33 @@
+"""Optimizers and learning-rate schedules."""
+
+import paddle
+
+
+def get_scheduler(train, steps_per_epoch):
+    """The learning-rate schedule of a TrainConfig.
+
+    MultiStepDecay: lr times lr_factor after each of lr_step epochs; step it once an epoch.
+    PolynomialDecay: lr * (1 - step / all steps) ** 0.9, to 0; step it every iteration.
+    """
+    if train.lr_type == "PolynomialDecay":
+        return paddle.optimizer.lr.PolynomialDecay(
+            train.lr, decay_steps=train.end_epoch * steps_per_epoch, end_lr=0.0, power=0.9
+        )
+    milestones = sorted(train.lr_step) or [train.end_epoch]  # Paddle wants at least one
+    return paddle.optimizer.lr.MultiStepDecay(train.lr, milestones, gamma=train.lr_factor)
+
+
+def get_optimizer(train, scheduler, parameters):
+    """Adam without weight decay, or SGD with momentum, Nesterov and weight decay, as the original has them.
+
+    train: a TrainConfig; parameters: the network's.
+    """
+    if train.optimizer == "adam":
+        return paddle.optimizer.Adam(learning_rate=scheduler, parameters=parameters)
+    return paddle.optimizer.Momentum(
+        learning_rate=scheduler,
+        momentum=train.momentum,
+        use_nesterov=train.nesterov,
+        weight_decay=train.wd or None,
+        parameters=parameters,
+    )

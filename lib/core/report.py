@@ -1,0 +1,175 @@
+"""One dict of results for people and machines: log lines, the markdown table, results.json, pred.mat, curves."""
+
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import scipy.io
+
+from lib.utils.errors import UserError
+from lib.utils.runtime import replacing
+
+
+class AverageMeter:
+    """The latest value and the average of all so far, weighted by count."""
+
+    def __init__(self):
+        self.value = self.average = self.total = self.count = 0.0
+
+    def update(self, value, count=1):
+        self.value = value
+        self.total += value * count
+        self.count += count
+        self.average = self.total / self.count if self.count else 0.0
+
+
+def architecture_name(model):
+    """The table's first column, such as 256x256_pose_resnet_50_d256d256d256 (height x width)."""
+    width, height = model.image_size
+    return f"{height}x{width}_{model_name(model)}_" + "".join(f"d{count}" for count in model.extra.num_deconv_filters)
+
+
+def model_name(model):
+    """pose_resnet_50: the model's part of the output folder."""
+    return f"{model.name}_{model.depth}"
+
+
+def table_lines(architecture, results):
+    """The markdown table of one row of results."""
+    columns = [name for name in results if not name.startswith("true_")]
+    return [
+        "| Arch | " + " | ".join(columns) + " |",
+        "|" + "---|" * (len(columns) + 1),
+        f"| {architecture} | " + " | ".join(f"{results[name]:.3f}" for name in columns) + " |",
+    ]
+
+
+def report_results(name, results, conditions, folder, log):
+    """Prints the table and writes results.json in `folder`.
+
+    name: the table's first column; results: {figure: percent}; conditions: what the figures depend on.
+    """
+    if conditions.get("boxes"):
+        flip = "with" if conditions["flip_test"] else "without"
+        log.info(f"=> {conditions['boxes']} boxes, {flip} flip test, {conditions['color_order']} pictures")
+    for line in table_lines(name, results):
+        log.info(line)
+    write_json({"name": name, "results": results, "conditions": conditions}, Path(folder) / "results.json")
+    log.info(f"=> saving results to {Path(folder) / 'results.json'}")
+
+
+def train_line(epoch, step, steps, meters, eta_seconds):
+    """One line of the training log. meters: time, data, lr, loss, accuracy (AverageMeter) and speed (samples/s)."""
+    time, data, lr, loss, score = (meters[name] for name in ("time", "data", "lr", "loss", "accuracy"))
+    return (
+        f"Epoch: [{epoch}][{step}/{steps}]\tTime {time.value:.3f}s ({time.average:.3f}s)\t"
+        f"Speed {meters['speed']:.1f} samples/s\tData {data.value:.3f}s ({data.average:.3f}s)\t"
+        f"Lr {lr.value:.4f} ({lr.average:.4f})\tLoss {loss.value:.5f} ({loss.average:.5f})\t"
+        f"Accuracy {score.value:.3f} ({score.average:.3f})\teta: {_clock(eta_seconds)}"
+    )
+
+
+def test_line(step, steps, time, loss, score):
+    """One line of the validation log; time, loss and score are AverageMeters."""
+    return (
+        f"Test: [{step}/{steps}]\tTime {time.value:.3f} ({time.average:.3f})\t"
+        f"Loss {loss.value:.4f} ({loss.average:.4f})\tAccuracy {score.value:.3f} ({score.average:.3f})"
+    )
+
+
+def _clock(seconds):
+    minutes, seconds = divmod(int(seconds), 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
+
+
+def _without_nan(value):
+    """JSON has no NaN: such figures become null."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_json(value, path):
+    """Writes `value` as JSON, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(_without_nan(value), indent=1) + "\n", encoding="utf-8")
+
+
+def write_predictions(predictions, path):
+    """Writes predictions (N, K, 2), 0-based pixels, as MPII's pred.mat: `preds`, 1-based, as the original does."""
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        scipy.io.savemat(file, {"preds": np.asarray(predictions) + 1.0})
+
+
+def read_predictions(path):
+    """Predictions (N, K, 2), 0-based, from a pred.mat. Raises UserError for another kind of file."""
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"there is no prediction file {path}")
+    try:
+        predictions = np.asarray(scipy.io.loadmat(path)["preds"], dtype=np.float64)
+    except Exception as error:  # scipy lets through whatever a damaged file makes it meet
+        raise UserError(f"{path} is not a pred.mat with `preds` in it ({type(error).__name__})") from error
+    if predictions.ndim != 3 or predictions.shape[2] < 2:
+        raise UserError(f"{path}: preds has shape {predictions.shape}, expected (persons, joints, 2)")
+    return predictions[..., :2] - 1.0
+
+
+def draw_curves(history, path):
+    """Losses, heatmap accuracy and PCKh over the epochs as a picture. history: the run's list of epoch dicts."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    epochs = [row["epoch"] for row in history]
+    figure, axes = plt.subplots(1, 3, figsize=(15, 4.2), layout="constrained")
+    for axis, name, label in ((axes[0], "loss", "loss"), (axes[1], "accuracy", "heatmap accuracy")):
+        for part in ("train", "valid"):
+            axis.plot(epochs, [row[f"{part}_{name}"] for row in history], label=part, marker=".")
+        axis.set(xlabel="epoch", ylabel=label)
+        axis.legend()
+    axes[0].set_yscale("log")
+    for name in history[-1]["results"]:
+        if not name.startswith("true_"):
+            values = [row["results"][name] for row in history]
+            axes[2].plot(epochs, values, label=name, linewidth=2.5 if name == "Mean" else 1)
+    axes[2].set(xlabel="epoch", ylabel="PCKh (%)", ylim=(0, 100))
+    axes[2].legend(ncols=2, fontsize="small")
+    for axis in axes:
+        axis.grid(alpha=0.3)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)
+    plt.close(figure)
+
+
+def describe_run(device):
+    """What a run depends on besides its configuration: command, commit, versions, machine."""
+    import cv2
+    import paddle
+
+    def git(*words):
+        try:
+            answer = subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=False,
+                                    cwd=Path(__file__).parent)  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return answer.stdout.strip()
+
+    return {
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "git_commit": git("rev-parse", "HEAD") or "unknown",
+        "git_changed_files": len(git("status", "--porcelain", "--untracked-files=no").splitlines()),
+        "device": device,
+        "processors": os.cpu_count(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {"paddle": paddle.__version__, "numpy": np.__version__, "opencv": cv2.__version__},
+    }

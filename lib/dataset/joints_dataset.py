@@ -1,0 +1,156 @@
+"""Persons -> samples: what every data set shares. No Paddle here."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lib.core.heatmap import gaussian_vectors
+from lib.core.skeletons import Skeleton
+from lib.dataset.augment import Augmentation, sample_generator
+from lib.utils.errors import UserError
+from lib.utils.image import crop_person, open_archive, read_image
+from lib.utils.transforms import PIXELS_PER_SCALE, affine_transform, fliplr_joints, get_affine_transform
+
+
+@dataclass
+class Persons:
+    """N annotated persons, as arrays: 0-based picture pixels throughout.
+
+    pictures: N paths (or archive.zip@member); center (N, 2); scale (N, 2) in units of 200 px;
+    joints (N, K, 2); visible (N, K): 1 where the joint is annotated.
+    """
+
+    pictures: list
+    center: np.ndarray
+    scale: np.ndarray
+    joints: np.ndarray
+    visible: np.ndarray
+
+    def __len__(self):
+        return len(self.pictures)
+
+    def choose(self, keep):
+        """The persons where the mask `keep` (N,) is True."""
+        rows = np.flatnonzero(keep)
+        return Persons(
+            [self.pictures[row] for row in rows], self.center[rows], self.scale[rows], self.joints[rows],
+            self.visible[rows],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SampleSettings:
+    """What a sample looks like. Sizes are (width, height); sigma is in heatmap pixels."""
+
+    image_size: tuple = (256, 256)
+    heatmap_size: tuple = (64, 64)
+    sigma: float = 2.0
+    color_rgb: bool = False
+    augmentation: Augmentation | None = None
+    seed: int = 0
+
+
+@dataclass
+class JointsDataset:
+    """Crops, joints and targets of annotated persons.
+
+    `dataset[index]` or, for another epoch's augmentation, `dataset[epoch, index]` is a dict:
+    crop (h, w, 3) uint8 in the network's colour order, joints (K, 2) float64 in crop pixels, visible (K,),
+    center (2,) and scale (2,) of the crop in picture pixels, index.
+    Raises UserError where a picture is missing (on construction) or cannot be read (on access).
+    """
+
+    persons: Persons
+    skeleton: Skeleton
+    settings: SampleSettings = field(default_factory=SampleSettings)
+
+    def __post_init__(self):
+        check_pictures(self.persons.pictures)
+
+    def __len__(self):
+        return len(self.persons)
+
+    def __getitem__(self, key):
+        epoch, index = key if isinstance(key, tuple) else (0, key)
+        persons, settings = self.persons, self.settings
+        image = read_image(persons.pictures[index])
+        center, scale, rotation = persons.center[index].copy(), persons.scale[index].copy(), 0.0
+        joints, visible = persons.joints[index].copy(), persons.visible[index].copy()
+        if settings.augmentation:
+            multiplier, rotation, mirror = settings.augmentation.draw(sample_generator(settings.seed, epoch, index))
+            scale *= multiplier
+            if mirror:
+                image = cv2.flip(image, 1)
+                joints, visible = fliplr_joints(joints, visible, image.shape[1], self.skeleton.flip_pairs)
+                center[0] = image.shape[1] - center[0] - 1
+        matrix = get_affine_transform(center, scale, rotation, settings.image_size)
+        seen = visible > 0
+        joints[seen] = affine_transform(joints[seen], matrix)
+        crop = crop_person(image, matrix, settings.image_size, settings.color_rgb)
+        return {"crop": crop, "joints": joints, "visible": visible, "center": center, "scale": scale, "index": index}
+
+    def collate(self, samples):
+        """A batch of samples, small enough to hand from a worker to the trainer.
+
+        crop (N, h, w, 3) uint8; horizontal (N, K, W), vertical (N, K, H) and target_weight (N, K, 1) float32, see
+        `gaussian_vectors`; joints (N, K, 2) float32; index (N,) int64.
+        """
+        batch = {key: np.stack([sample[key] for sample in samples]) for key in ("crop", "joints", "visible")}
+        settings = self.settings
+        horizontal, vertical, target_weight = gaussian_vectors(
+            batch["joints"], batch["visible"], settings.image_size, settings.heatmap_size, settings.sigma
+        )
+        return {
+            "crop": batch["crop"],
+            "joints": batch["joints"].astype(np.float32),
+            "horizontal": horizontal,
+            "vertical": vertical,
+            "target_weight": target_weight,
+            "index": np.array([sample["index"] for sample in samples], dtype=np.int64),
+        }
+
+
+def check_pictures(pictures):
+    """Raises UserError naming the first missing picture of a list of paths and archive.zip@member names."""
+    listings, missing = {}, []
+    for picture in dict.fromkeys(pictures):
+        archive, separator, member = picture.partition(".zip@")
+        folder = archive + ".zip" if separator else os.path.dirname(picture)
+        if folder not in listings:
+            listings[folder] = _names_in(folder, bool(separator))
+        if (member if separator else os.path.basename(picture)) not in listings[folder]:
+            missing.append(picture)
+    if missing:
+        raise UserError(
+            f"{len(missing)} of {len(set(pictures))} pictures are missing, the first is {missing[0]}: "
+            "complete the picture folder or remove these persons from the annotation"
+        )
+
+
+def _names_in(folder, is_archive):
+    if is_archive:
+        if not Path(folder).is_file():
+            raise UserError(f"there is no picture archive {folder}")
+        return set(open_archive(folder).namelist())
+    try:
+        return set(os.listdir(folder or "."))
+    except OSError:
+        return set()
+
+
+def select_data(persons):
+    """Keeps persons whose joints lie where their box says (DATASET.SELECT_DATA; the original's rule).
+
+    The similarity exp(-d^2 / (2 * 0.2^2 * area)) of the joints' mean to the box centre must exceed
+    0.2 / 16 * (visible joints - 1) + 0.45.
+    """
+    seen = persons.visible > 0
+    counts = seen.sum(axis=1)
+    middle = (persons.joints * seen[..., None]).sum(axis=1) / np.maximum(counts, 1)[:, None]
+    area = persons.scale.prod(axis=1) * PIXELS_PER_SCALE**2
+    distance = np.linalg.norm(middle - persons.center, axis=1)
+    similarity = np.exp(-(distance**2) / (2 * 0.2**2 * area))
+    return persons.choose((counts > 0) & (similarity > 0.2 / 16 * counts + 0.45 - 0.2 / 16))

@@ -1,0 +1,83 @@
+"""MPII Human Pose (and data sets in its JSON form): annotations -> persons. No Paddle here."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from lib.dataset.joints_dataset import Persons
+from lib.utils.errors import UserError
+
+LAYOUT = (
+    "MPII's pictures come from its home page (MPII Human Pose Dataset, version 1), the annotations in JSON from the "
+    "original repository; they go to data/mpii/images/*.jpg and data/mpii/annot/{train,valid}.json and gt_valid.mat. "
+    "To try without them: unzip data/mpii.zip -d data/"
+)
+
+
+def read_mpii(root, image_set, joint_count=16, data_format="jpg"):
+    """The persons of `root`/annot/`image_set`.json, as `Persons`.
+
+    image_set: train, valid or test (whose records have no joints; they come back as not visible).
+    data_format: zip reads pictures from images.zip, anything else from the folder images/.
+    As the original does, boxes grow so that limbs stay inside (center_y += 15 * scale, scale *= 1.25), and everything
+    becomes 0-based.
+    Raises UserError for a missing, empty or ill-formed file, naming the file and the record.
+    """
+    root = Path(root)
+    path = root / "annot" / f"{image_set}.json"
+    records = _read_records(root, path)
+    images = f"{root}/images.zip@images/" if data_format == "zip" else f"{root}/images/"
+
+    count = len(records)
+    center, scale = np.zeros((count, 2)), np.zeros((count, 2))
+    joints, visible = np.zeros((count, joint_count, 2)), np.zeros((count, joint_count))
+    pictures = []
+    for row, record in enumerate(records):
+        try:
+            name, center[row], scale[row] = record["image"], record["center"], record["scale"]
+            if "joints" in record and image_set != "test":
+                joints[row], visible[row] = _joints_of(record, joint_count)
+            if not isinstance(name, str) or not name:
+                raise ValueError("'image' is not a file name")
+            if not np.isfinite([*center[row], *scale[row]]).all() or scale[row, 0] <= 0:
+                raise ValueError(f"center {record['center']} and scale {record['scale']} must be finite, scale above 0")
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            problem = f"no {error}" if isinstance(error, KeyError) else error
+            raise UserError(f"{path}: person {row + 1} of {count}: {problem}") from error
+        pictures.append(images + name)
+
+    boxed = center[:, 0] != -1
+    center[boxed, 1] += 15 * scale[boxed, 1]
+    scale[boxed] *= 1.25
+    return Persons(pictures, center - 1, scale, joints, visible)
+
+
+def _read_records(root, path):
+    if not root.is_dir():
+        raise UserError(f"there is no data folder {root} (DATASET.ROOT). {LAYOUT}")
+    try:
+        with open(path, encoding="utf-8") as file:
+            records = json.load(file)
+    except OSError as error:
+        raise UserError(f"cannot read the annotation {path}: {error.strerror}. {LAYOUT}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise UserError(f"{path}: expected a list of persons as in MPII's JSON")
+    if not records:
+        raise UserError(f"{path}: the list of persons is empty")
+    return records
+
+
+def _joints_of(record, joint_count):
+    joints = np.array(record["joints"], dtype=np.float64)
+    visible = np.array(record["joints_vis"], dtype=np.float64).reshape(-1)
+    if joints.shape != (joint_count, 2) or visible.shape != (joint_count,):
+        raise ValueError(
+            f"{len(record['joints'])} joints and {len(visible)} visibilities, expected {joint_count} (x, y) and "
+            f"{joint_count} (picture {record.get('image')})"
+        )
+    if not np.isfinite(joints[visible > 0]).all():
+        raise ValueError(f"a visible joint is not a finite number (picture {record.get('image')})")
+    return joints - 1, visible

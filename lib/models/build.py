@@ -1,0 +1,57 @@
+"""From the configuration to the network and its first weights."""
+
+from lib.core.checkpoint import load_weights
+from lib.models.pose_resnet import PoseResNet
+from lib.utils.errors import UserError
+
+
+def get_pose_net(model):
+    """The PoseResNet of a ModelConfig, randomly initialised: INIT_WEIGHTS says how, see PoseResNet."""
+    extra = model.extra
+    network = PoseResNet(
+        model.depth,
+        model.num_joints,
+        extra.num_deconv_filters,
+        extra.num_deconv_kernels,
+        extra.deconv_with_bias,
+        extra.final_conv_kernel,
+    )
+    if model.init_weights:
+        network.initialize_head()
+    else:
+        network.initialize_like_original()
+    return network
+
+
+def load_pretrained(network, model):
+    """Loads MODEL.PRETRAINED for training and returns the line that says what came of it.
+
+    'imagenet': Paddle's own ImageNet backbone; where it cannot be had training goes on from scratch and the line says
+    so. A file: a whole pose network or a bare ResNet; missing or matching nothing is a UserError. '': nothing.
+    """
+    if not model.pretrained:
+        return "=> MODEL.PRETRAINED is empty: training from scratch"
+    if model.pretrained == "imagenet":
+        return _load_imagenet(network, model.depth)
+    try:
+        return load_weights(network, model.pretrained, strict=False)
+    except UserError as error:
+        if "none of its" not in str(error):
+            raise
+    return load_weights(network, model.pretrained, prefix="backbone.", strict=False)
+
+
+def _load_imagenet(network, depth):
+    from paddle.utils.download import get_weights_path_from_url
+    from paddle.vision.models.resnet import model_urls
+
+    url, digest = model_urls[f"resnet{depth}"]
+    try:
+        path = get_weights_path_from_url(url, digest)
+    except Exception as error:  # whatever the network, the disk or the server did
+        reason = " ".join(str(error).split())[:200]
+        return (
+            f"=> WARNING: the ImageNet weights of ResNet-{depth} could not be downloaded ({reason}). "
+            "TRAINING GOES ON FROM SCRATCH: expect a lower score. Give a local file as MODEL.PRETRAINED instead."
+        )
+    return load_weights(network.backbone, path, strict=False)

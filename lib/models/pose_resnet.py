@@ -1,0 +1,94 @@
+"""The network of the paper: a ResNet, three deconvolutions, one heatmap per joint (section 2, figure 1)."""
+
+import math
+
+import paddle
+from paddle import nn
+from paddle.vision.models.resnet import BasicBlock, BottleneckBlock, ResNet
+
+DEPTHS = (18, 34, 50, 101, 152)
+BACKBONE_STRIDE = 32
+# kernel size -> (padding, output_padding) that make a stride-2 deconvolution double its input exactly
+DECONV_KERNELS = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
+
+
+def heatmap_size_of(image_size, deconv_layers=3):
+    """(width, height) of the heatmaps for an input of (width, height)."""
+    return tuple(-(-side // BACKBONE_STRIDE) * 2**deconv_layers for side in image_size)
+
+
+class PoseResNet(nn.Layer):
+    """ResNet of `depth` + deconvolutions + a final convolution to `joint_count` heatmaps.
+
+    deconv_filters, deconv_kernels: one entry per deconvolution layer, kernels 2, 3 or 4; final_kernel: 1 or 3.
+    Parameter names: `backbone.*` as in paddle.vision.models.ResNet, `deconv_layers.*`, `final_layer.*`.
+    """
+
+    def __init__(
+        self,
+        depth=50,
+        joint_count=16,
+        deconv_filters=(256, 256, 256),
+        deconv_kernels=(4, 4, 4),
+        deconv_with_bias=False,
+        final_kernel=1,
+    ):
+        super().__init__()
+        block = BottleneckBlock if depth >= 50 else BasicBlock
+        self.backbone = ResNet(block, depth, num_classes=0, with_pool=False)
+        channels = 512 * block.expansion
+        layers = []
+        for filters, kernel in zip(deconv_filters, deconv_kernels, strict=True):
+            padding, output_padding = DECONV_KERNELS[kernel]
+            layers += [
+                nn.Conv2DTranspose(
+                    channels, filters, kernel, stride=2, padding=padding, output_padding=output_padding,
+                    bias_attr=None if deconv_with_bias else False,
+                ),
+                nn.BatchNorm2D(filters),
+                nn.ReLU(),
+            ]  # fmt: skip
+            channels = filters
+        self.deconv_layers = nn.Sequential(*layers)
+        self.final_layer = nn.Conv2D(channels, joint_count, final_kernel, padding=final_kernel // 2)
+
+    def forward(self, images):
+        """images (N, 3, H, W) -> heatmaps (N, K, H / 4, W / 4) for three deconvolution layers."""
+        return self.final_layer(self.deconv_layers(self.backbone(images)))
+
+    def initialize_head(self, deviation=0.001):
+        """The original's initialisation of the head alone: normal(0, 0.001), BatchNorm 1 and 0, biases 0.
+
+        The backbone keeps its weights and statistics.
+        """
+        normal = nn.initializer.Normal(0.0, deviation)
+        zero, one = nn.initializer.Constant(0.0), nn.initializer.Constant(1.0)
+        for layer in [*self.deconv_layers.sublayers(), self.final_layer]:
+            if isinstance(layer, nn.BatchNorm2D):
+                one(layer.weight)
+                zero(layer.bias)
+            elif isinstance(layer, (nn.Conv2D, nn.Conv2DTranspose)):
+                normal(layer.weight)
+                if layer.bias is not None:
+                    zero(layer.bias)
+
+    def initialize_like_original(self):
+        """Every layer as the original's framework makes it when nothing else is said (its INIT_WEIGHTS false).
+
+        Weights and biases uniform within 1 / sqrt(fan in). Paddle's own default is 2.4 times wider; from scratch that
+        starts at 6 times the loss and learns at a smaller step relative to the weights. BatchNorm is alike in both.
+        """
+        for layer in self.sublayers():
+            if isinstance(layer, (nn.Conv2D, nn.Conv2DTranspose)):
+                # (out, in, h, w) for a convolution, (in, out, h, w) for a transposed one: the original takes
+                # everything behind the first axis as fan in for both
+                bound = math.prod(layer.weight.shape[1:]) ** -0.5
+                uniform = nn.initializer.Uniform(-bound, bound)
+                uniform(layer.weight)
+                if layer.bias is not None:
+                    uniform(layer.bias)
+
+
+def count_parameters(network):
+    """How many numbers the network learns (BatchNorm's running statistics are not learnt)."""
+    return sum(int(paddle.numel(parameter)) for parameter in network.parameters() if not parameter.stop_gradient)

@@ -1,0 +1,9 @@
+"""The project's own error types: what a person did or gave, said in one line."""
+
+
+class UserError(ValueError):
+    """Bad input: a file, option or value. The message says what was wrong, what was expected and what to do."""
+
+
+class RunError(RuntimeError):
+    """A failure while working on good input: a full disk, a loss that is not finite."""

@@ -1,0 +1,97 @@
+"""Reading pictures, and the one way a picture becomes numbers for the network. No Paddle here."""
+
+import os
+import zipfile
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lib.utils.errors import UserError
+
+# Mean and deviation of ImageNet in the order the original code applies them: to the channels as OpenCV reads them (BGR)
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
+
+
+@lru_cache(maxsize=8)
+def _open_archive(path, _process):
+    return zipfile.ZipFile(path)
+
+
+def open_archive(path):
+    """The zip archive at `path`, opened once in each process: workers must not share a file position."""
+    try:
+        return _open_archive(str(path), os.getpid())
+    except (OSError, zipfile.BadZipFile) as error:
+        raise UserError(f"cannot open the picture archive {path}: {error}") from error
+
+
+def read_bytes(path):
+    """The bytes of a picture; `archive.zip@member` reads a member of an archive.
+
+    Raises UserError where there is no such file.
+    """
+    path = str(path)
+    archive, separator, member = path.partition(".zip@")
+    try:
+        if separator:
+            return open_archive(archive + ".zip").read(member)
+        return Path(path).read_bytes()
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"cannot read the picture {path}: {error}") from error
+
+
+def _is_cut_off(data):
+    """True for a JPEG or PNG that ends before its end marker: OpenCV would fill the rest with grey and say nothing."""
+    if data[:2] == b"\xff\xd8":
+        # the end marker of an embedded thumbnail lies before the last start of scan, the picture's own after it
+        return not data.endswith(b"\xff\xd9") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return b"IEND" not in data[-64:]
+    return False
+
+
+def read_image(path):
+    """An (H, W, 3) uint8 BGR picture from a file or `archive.zip@member`.
+
+    EXIF orientation is ignored: annotations are in the stored pixels, as in the original.
+    Raises UserError for a missing, truncated or unreadable picture and names it.
+    """
+    data = read_bytes(path)
+    if _is_cut_off(data):
+        raise UserError(f"the picture {path} is truncated ({len(data)} bytes): copy or download it again")
+    image = None
+    if data:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        raise UserError(f"the picture {path} cannot be decoded ({len(data)} bytes): is it a picture?")
+    return image
+
+
+def normalization(pixel_scale=255.0):
+    """(factor, offset), each (3,) float32: normalised = pixel * factor + offset, per channel.
+
+    The same as (pixel / pixel_scale - MEAN) / DEVIATION. The earlier Paddle port used a pixel_scale of 1.
+    """
+    deviation = np.array(DEVIATION, dtype=np.float64)
+    return (1 / (pixel_scale * deviation)).astype(np.float32), (-np.array(MEAN) / deviation).astype(np.float32)
+
+
+def crop_person(image, matrix, output_size, color_rgb=False):
+    """A person's crop (h, w, 3) uint8 of an (H, W, 3) BGR picture: bilinear, black outside the picture.
+
+    matrix: from `get_affine_transform`; output_size: (width, height); color_rgb: return RGB instead of BGR.
+    """
+    crop = cv2.warpAffine(image, matrix, tuple(int(side) for side in output_size), flags=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(crop[..., ::-1]) if color_rgb else crop
+
+
+def crops_to_input(crops, pixel_scale=255.0):
+    """uint8 crops (N, h, w, 3) in the network's colour order -> its input (N, 3, h, w) float32."""
+    factor, offset = normalization(pixel_scale)
+    planes = np.moveaxis(crops, -1, 1).astype(np.float32)
+    planes *= factor[:, None, None]
+    planes += offset[:, None, None]
+    return np.ascontiguousarray(planes)

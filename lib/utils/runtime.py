@@ -1,0 +1,158 @@
+"""The process around the work: processor settings, the device, one-line errors, the log. Imports Paddle late."""
+
+import contextlib
+import ctypes
+import io
+import logging
+import os
+import signal
+import sys
+import warnings
+from pathlib import Path
+
+from lib.utils.errors import RunError, UserError
+
+LOGGER_NAME = "pose"
+
+
+def prepare_processor():
+    """Settings that must stand before Paddle is imported; on AMD they make a step several times faster.
+
+    Paddle's CPU wheels bring an old Intel MKL that takes its slowest path on AMD processors unless told the
+    instruction set, and set one thread unless told how many. glibc gives large blocks back to the system after each
+    operation and has them zeroed again for the next one. What the user's environment already says is left alone.
+    """
+    with contextlib.suppress(OSError):
+        information = Path("/proc/cpuinfo").read_text()
+        if "AuthenticAMD" in information and "avx2" in information:
+            os.environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")
+    if hasattr(os, "sched_getaffinity"):
+        os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD, M_MMAP_MAX of malloc.h
+        mallopt(trim_threshold, 2**31 - 1)
+        mallopt(mmap_max, 0)
+
+
+def import_paddle():
+    """Paddle, imported with `prepare_processor` and without its import-time warnings about ccache and threads."""
+    if "paddle" not in sys.modules:
+        prepare_processor()
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            import paddle
+    import paddle
+
+    # said once a run by every BatchNorm that trains; nothing follows from it
+    warnings.filterwarnings("ignore", message="When training, we now always track global mean and variance")
+    return paddle
+
+
+def choose_device(gpus, asked=False):
+    """Sets Paddle's device and returns a line that says which: the first of `gpus`, or the CPU where there is no GPU.
+
+    gpus: '0' or '0,1', as in GPUS; 'cpu' or '' for the CPU. asked: the user gave --gpus, so a GPU that is not there
+    is an error rather than a reason to run on the CPU. Raises UserError.
+    """
+    paddle = import_paddle()
+    names = [name.strip() for name in gpus.split(",") if name.strip()]
+    if names in ([], ["cpu"]):
+        paddle.set_device("cpu")
+        return f"=> device: CPU, {os.environ.get('OMP_NUM_THREADS', '1')} threads"
+    if not all(name.isdigit() for name in names):
+        raise UserError(f"--gpus {gpus}: expected numbers such as 0, or cpu")
+    present = paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
+    wanted = int(names[0])
+    if wanted >= present:
+        reason = f"this machine has {present} GPU(s)" if present else "no CUDA GPU can be used"
+        if not paddle.is_compiled_with_cuda():
+            reason += " (this Paddle is built without CUDA)"
+        if asked or present:
+            raise UserError(f"GPU {wanted} was asked for, but {reason}; --gpus cpu runs on the CPU")
+        paddle.set_device("cpu")
+        return f"=> device: CPU, {os.environ.get('OMP_NUM_THREADS', '1')} threads; {reason}"
+    paddle.set_device(f"gpu:{wanted}")
+    others = f"; one GPU is used, {','.join(names[1:])} not" if len(names) > 1 else ""
+    return f"=> device: GPU {wanted}, {paddle.device.cuda.get_device_name(wanted)}{others}"
+
+
+class _BarHandler(logging.StreamHandler):
+    """Writes above a progress bar instead of through it."""
+
+    def emit(self, record):
+        from tqdm import tqdm
+
+        tqdm.write(self.format(record), file=self.stream)
+        self.flush()
+
+
+def make_logger(log_file=None):
+    """The logger of a run: lines as they are, to the screen (stdout) and to `log_file` if given."""
+    logger = logging.getLogger(LOGGER_NAME)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    for handler in list(logger.handlers):
+        handler.close()
+        logger.removeHandler(handler)
+    logger.addHandler(_BarHandler(sys.stdout))
+    if log_file:
+        logger.addHandler(logging.FileHandler(log_file, encoding="utf-8"))
+    for handler in logger.handlers:
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    return logger
+
+
+def make_folder(path):
+    """Makes a folder that can be written to and returns it as a Path; raises UserError where it cannot."""
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".write_probe_{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"cannot write to the folder {path}: {error.strerror}") from error
+    return path
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """A temporary file name beside `path` that becomes `path` when the block ends well; nothing is left otherwise.
+
+    Raises RunError where the disk does not take it; the old file is whole then.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def run_script(main):
+    """Runs a script's main(); user errors become one line and exit code 2, failures one line and exit code 1."""
+    try:
+        main()
+    except UserError as error:
+        sys.exit(_complain(error, 2))
+    except RunError as error:
+        sys.exit(_complain(error, 1))
+    except KeyboardInterrupt:
+        sys.exit(_complain("interrupted", 128 + signal.SIGINT))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _complain(error, code):
+    # a worker's error arrives with its traceback in front: the last part is what was said to the person
+    line = " ".join(str(error).split("UserError: ")[-1].split())
+    print(f"error: {line}", file=sys.stderr)
+    return code

@@ -1,0 +1,79 @@
+"""Geometry between the picture and the network's input: the person crop and its inverse.
+
+Coordinates are (x, y) in pixels, 0-based, with the centre of the top-left pixel at (0, 0). A person's `scale` is
+(width, height) in units of 200 pixels, as MPII's annotations have it.
+"""
+
+import cv2
+import numpy as np
+
+PIXELS_PER_SCALE = 200.0
+
+
+def _third_point(first, second):
+    """The corner that makes a right angle with the segment second -> first, at `second`."""
+    direction = first - second
+    return second + np.array([-direction[1], direction[0]], dtype=np.float32)
+
+
+def get_affine_transform(center, scale, rotation_degrees, output_size, inverse=False):
+    """The 2x3 matrix that takes picture pixels to pixels of the crop (`inverse`: back again).
+
+    center: (2,) x, y of the person's centre in picture pixels; lands at the middle of the crop.
+    scale: (2,) width and height of the person's box in units of 200 px, or one number for a square. Only the width
+        counts: the crop has the output's aspect, the annotation's box was fitted to it before.
+    rotation_degrees: positive turns the picture's content anticlockwise in the crop.
+    output_size: (width, height) of the crop.
+    Returns (2, 3) float64. The three point pairs are rounded to float32 as the original does, so results agree.
+    """
+    scale = np.broadcast_to(np.asarray(scale, dtype=np.float64), (2,))
+    source_width = scale[0] * PIXELS_PER_SCALE
+    width, height = output_size
+    radians = np.pi * rotation_degrees / 180
+    sine, cosine = np.sin(radians), np.cos(radians)
+    upwards = np.array([source_width * 0.5 * sine, -source_width * 0.5 * cosine])
+
+    source = np.zeros((3, 2), dtype=np.float32)
+    target = np.zeros((3, 2), dtype=np.float32)
+    source[0] = center
+    source[1] = np.asarray(center) + upwards
+    target[0] = [width * 0.5, height * 0.5]
+    target[1] = target[0] + np.array([0, -width * 0.5], dtype=np.float32)
+    source[2] = _third_point(source[0], source[1])
+    target[2] = _third_point(target[0], target[1])
+    return cv2.getAffineTransform(target, source) if inverse else cv2.getAffineTransform(source, target)
+
+
+def affine_transform(points, matrix):
+    """Moves points (..., 2) by a (2, 3) matrix; returns float64 of the same shape."""
+    points = np.asarray(points, dtype=np.float64)
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def transform_preds(coords, center, scale, output_size):
+    """Heatmap pixels (..., 2) back to picture pixels, for one person's `center` and `scale`.
+
+    output_size: (width, height) of the heatmap that `coords` are in.
+    """
+    return affine_transform(coords, get_affine_transform(center, scale, 0, output_size, inverse=True))
+
+
+def fliplr_joints(joints, visible, picture_width, flip_pairs):
+    """Joints of the mirrored picture: x -> picture_width - 1 - x, left and right joints exchanged.
+
+    joints: (K, 2) pixels; visible: (K,); flip_pairs: sequence of (joint, mirrored joint).
+    Returns new arrays; joints that are not visible come back as zeros, as in the original.
+    """
+    order = mirrored_order(len(joints), flip_pairs)
+    joints = np.array(joints, dtype=np.float64)
+    joints[:, 0] = picture_width - joints[:, 0] - 1
+    visible = np.asarray(visible)[order]
+    return joints[order] * (visible > 0)[:, None], visible.copy()
+
+
+def mirrored_order(joint_count, flip_pairs):
+    """(K,) int: for each joint, the joint that takes its place in the mirrored picture."""
+    order = np.arange(joint_count)
+    for first, second in flip_pairs:
+        order[first], order[second] = second, first
+    return order

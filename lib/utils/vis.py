@@ -1,0 +1,87 @@
+"""Drawing: joints, limbs and heatmaps on pictures, and the grids of the DEBUG flags. No Paddle here."""
+
+import cv2
+import numpy as np
+
+from lib.core.heatmap import get_max_preds
+from lib.core.skeletons import SKELETONS
+
+LEFT_COLOR, RIGHT_COLOR, MIDDLE_COLOR = (230, 150, 40), (60, 90, 240), (80, 200, 120)  # BGR
+GRID_COLUMNS = 8
+
+
+def side_color(name):
+    """BGR colour of a joint or limb end by its side: blue for left, red for right, green for the middle."""
+    return {"left": LEFT_COLOR, "right": RIGHT_COLOR}.get(name.partition("_")[0], MIDDLE_COLOR)
+
+
+def draw_pose(image, joints, drawn, skeleton):
+    """Draws one person's joints and limbs into `image` (H, W, 3) uint8 BGR, in place, and returns it.
+
+    joints: (K, 2) pixels; drawn: (K,) which joints to draw; a limb needs both its ends.
+    """
+    thickness = max(1, round(min(image.shape[:2]) / 150))
+    points = [tuple(round(value) for value in joint.tolist()) if show else None
+              for joint, show in zip(np.asarray(joints, float), drawn, strict=True)]  # fmt: skip
+    for first, second in skeleton.limb_indices:
+        if points[first] and points[second]:
+            ends = skeleton.joints[first], skeleton.joints[second]
+            color = next((side_color(end) for end in ends[::-1] if side_color(end) != MIDDLE_COLOR), MIDDLE_COLOR)
+            cv2.line(image, points[first], points[second], color, thickness, cv2.LINE_AA)
+    for name, point in zip(skeleton.joints, points, strict=True):
+        if point:
+            cv2.circle(image, point, thickness + 1, side_color(name), -1, cv2.LINE_AA)
+    return image
+
+
+def make_grid(images, columns=GRID_COLUMNS, gap=2):
+    """Pictures of one size (h, w, 3) side by side in rows of `columns`."""
+    height, width = images[0].shape[:2]
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    grid = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, np.uint8)
+    for place, image in enumerate(images):
+        row, column = divmod(place, columns)
+        top, left = gap + row * (height + gap), gap + column * (width + gap)
+        grid[top : top + height, left : left + width] = image
+    return grid
+
+
+def heatmap_grid(crops, heatmaps):
+    """Each person's crop, then its K heatmaps coloured over the crop, a row a person. Sizes are the heatmaps'."""
+    height, width = heatmaps.shape[2:]
+    cells = []
+    for crop, maps in zip(crops, heatmaps, strict=True):
+        small = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)
+        cells.append(small)
+        for heatmap in maps:
+            colored = cv2.applyColorMap((np.clip(heatmap, 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_JET)
+            cells.append((colored * 0.7 + small * 0.3).astype(np.uint8))
+    return make_grid(cells, columns=heatmaps.shape[1] + 1)
+
+
+def save_debug_images(debug, prefix, batch, target, heatmaps, skeleton=SKELETONS["mpii"]):
+    """Saves the grids that the four DEBUG flags ask for: {prefix}_gt, _pred, _hm_gt and _hm_pred .jpg.
+
+    batch: of JointsDataset.collate, as tensors; target, heatmaps: (N, K, H, W) numpy.
+    """
+    crops = batch["crop"].numpy()
+    stride = crops.shape[2] / heatmaps.shape[3]
+    seen = batch["target_weight"].numpy()[..., 0] > 0
+    pictures = {}
+    if debug.save_batch_images_gt:
+        pictures["gt"] = _pose_grid(crops, batch["joints"].numpy(), seen, skeleton)
+    if debug.save_batch_images_pred:
+        coords, maxvals = get_max_preds(heatmaps)
+        pictures["pred"] = _pose_grid(crops, coords * stride, maxvals[..., 0] > 0, skeleton)
+    if debug.save_heatmaps_gt:
+        pictures["hm_gt"] = heatmap_grid(crops, target)
+    if debug.save_heatmaps_pred:
+        pictures["hm_pred"] = heatmap_grid(crops, heatmaps)
+    for name, picture in pictures.items():
+        cv2.imwrite(f"{prefix}_{name}.jpg", picture)
+
+
+def _pose_grid(crops, joints, drawn, skeleton):
+    persons = zip(crops, joints, drawn, strict=True)
+    return make_grid([draw_pose(crop.copy(), *pose, skeleton) for crop, *pose in persons])
