@@ -17,7 +17,7 @@ def parse_arguments():
     parser.add_argument("--post-process", action=on_or_off, help="quarter-pixel offset (TEST.POST_PROCESS)")
     parser.add_argument("--shift-heatmap", action=on_or_off, help="shift the mirrored heatmaps (TEST.SHIFT_HEATMAP)")
     parser.add_argument("--pred-file", metavar="MAT", help="score this pred.mat instead of running a network")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     flags = (("model_file", "TEST.MODEL_FILE"), ("flip_test", "TEST.FLIP_TEST"))
     flags += (("post_process", "TEST.POST_PROCESS"), ("shift_heatmap", "TEST.SHIFT_HEATMAP"))
     return arguments, config_from(arguments, "TEST.BATCH_SIZE", flags)
@@ -25,11 +25,11 @@ def parse_arguments():
 
 def score_predictions(arguments, config):
     """Scores a prediction file; no network, no pictures, no Paddle."""
-    from lib.core.evaluators import PCKhEvaluator
     from lib.core.report import read_predictions, report_results
     from lib.core.skeletons import SKELETONS
+    from lib.dataset.build import build_evaluator
 
-    evaluator = PCKhEvaluator(ground_truth_file(config), SKELETONS[config.dataset.dataset])
+    evaluator = build_evaluator(config, SKELETONS[config.dataset.dataset])
     results = evaluator.evaluate(read_predictions(arguments.pred_file))
     folder, log_file, _ = run_folder(config, arguments.cfg, "valid")
     log = make_logger(log_file)
@@ -42,18 +42,17 @@ def validate_network(arguments, config):
     import_paddle()
     from lib.core.checkpoint import load_weights
     from lib.core.engine import validate
-    from lib.core.evaluators import PCKhEvaluator
     from lib.core.loss import JointsMSELoss
     from lib.core.report import architecture_name, report_results, write_predictions
-    from lib.dataset.build import EpochSampler, build_dataset, build_loader
+    from lib.dataset.build import build_dataset, build_evaluator, build_loader
     from lib.models.build import get_pose_net
 
     if not config.test.model_file:
         raise UserError("no weights to validate: give --model-file FILE, or --pred-file to score saved predictions")
     device = choose_device(config.gpus, asked=arguments.gpus is not None)
     dataset = build_dataset(config, training=False)
-    truth = ground_truth_file(config)
-    evaluator = PCKhEvaluator(truth, dataset.skeleton) if config.dataset.test_set != "test" else None
+    has_truth = config.dataset.test_set != "test"
+    evaluator = build_evaluator(config, dataset.skeleton, len(dataset)) if has_truth else None
     network = get_pose_net(config.model)
     loaded = load_weights(network, config.test.model_file)
 
@@ -61,10 +60,13 @@ def validate_network(arguments, config):
     log = make_logger(log_file)
     for line in (device, loaded, f"=> load {len(dataset)} samples"):
         log.info(line)
-    loader = build_loader(dataset, EpochSampler(len(dataset), config.test.batch_size), config.workers)
+    loader = build_loader(config, False, dataset)
     prefix = folder / "val" if config.debug.debug else None
     criterion = JointsMSELoss(config.loss.use_target_weight)
-    predictions, _, loss, score = validate(config, loader, network, criterion, log, prefix)
+    try:
+        predictions, _, loss, score = validate(config, loader, network, criterion, log, prefix)
+    finally:
+        loader.close()
     write_predictions(predictions, folder / "pred.mat")
     log.info(f"=> saving predictions to {folder / 'pred.mat'}")
     if evaluator is None:
@@ -84,10 +86,6 @@ def describe_test(config):
         "color_order": "RGB" if config.dataset.color_rgb else "BGR",
         "pixel_scale": config.dataset.pixel_scale,
     }
-
-
-def ground_truth_file(config):
-    return config.dataset_root / "annot" / f"gt_{config.dataset.test_set}.mat"
 
 
 def main():

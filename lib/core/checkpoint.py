@@ -74,7 +74,7 @@ def load_weights(network, path, prefix="", strict=True):
             f"{path} is of another network: {_example('missing', missing)}"
             f"{_example('of another shape', mismatched)}check MODEL.DEPTH, MODEL.NUM_JOINTS and MODEL.EXTRA"
         )
-    network.set_state_dict(matched)
+    network.set_state_dict({**expected, **matched})  # Paddle warns of each name that is left out
     return (
         f"=> loaded {len(matched)} of {len(expected)} weights from {path}; "
         f"{_example('missing', missing)}{_example('of another shape', mismatched)}{len(unused)} unused"

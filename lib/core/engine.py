@@ -1,8 +1,9 @@
 """The loops: training with validation after each epoch, and validation alone."""
 
+import logging
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +11,22 @@ import paddle
 
 from lib.core.checkpoint import BEST_NAME, FINAL_NAME, save_atomically, save_checkpoint
 from lib.core.evaluate import accuracy
+from lib.core.evaluators import PCKhEvaluator
 from lib.core.heatmap import get_final_preds
 from lib.core.inference import build_target, normalize_crops, predict_heatmaps
+from lib.core.records import Config
 from lib.core.report import (
     AverageMeter,
     architecture_name,
     draw_curves,
     table_lines,
-    test_line,
     train_line,
+    validation_line,
     write_json,
 )
+from lib.dataset.loader import BatchLoader
 from lib.utils.errors import RunError
+from lib.utils.runtime import LOGGER_NAME
 from lib.utils.vis import save_debug_images
 
 
@@ -35,9 +40,10 @@ def progress_bar(total, description):
 def validate(config, loader, network, criterion, log, prefix=None):
     """Predictions for a whole data set, in its order.
 
-    loader: over a JointsDataset, in order; prefix: file prefix for debug pictures, None for none.
+    loader: a BatchLoader over a JointsDataset, in order; prefix: file prefix for debug pictures, None for none.
     Returns predictions (N, K, 2) float32, 0-based picture pixels, maxvals (N, K), and the mean loss and accuracy.
     Memory beyond a batch grows by N * K * 3 floats only.
+    Raises RunError where the heatmaps are not finite: the highest of them would be drawn as the first pixel.
     """
     dataset, test = loader.dataset, config.test
     joint_count = len(dataset.skeleton.joints)
@@ -53,8 +59,10 @@ def validate(config, loader, network, criterion, log, prefix=None):
         target = build_target(batch["horizontal"], batch["vertical"])
         heatmaps = predict_heatmaps(network, images, flip_pairs, test.shift_heatmap)
         with paddle.no_grad():
-            loss = float(criterion(paddle.to_tensor(heatmaps), target, batch["target_weight"]))
-        rows = batch["index"].numpy()
+            loss = float(criterion(paddle.to_tensor(heatmaps), target, paddle.to_tensor(batch["target_weight"])))
+        if not math.isfinite(loss):
+            raise RunError(f"the validation loss is {loss} at step {step}: the weights are not finite or far too large")
+        rows = batch["index"]
         _, mean, counted = accuracy(heatmaps, target.numpy())
         losses.update(loss, len(rows))
         scores.update(mean, counted)
@@ -66,7 +74,7 @@ def validate(config, loader, network, criterion, log, prefix=None):
         times.update(time.perf_counter() - start)
         start = time.perf_counter()
         if step % config.print_freq == 0:
-            log.info(test_line(step, len(loader), times, losses, scores))
+            log.info(validation_line(step, len(loader), times, losses, scores))
             if prefix:
                 save_debug_images(config.debug, f"{prefix}_{step}", batch, target.numpy(), heatmaps)
         bar.update()
@@ -78,25 +86,40 @@ def validate(config, loader, network, criterion, log, prefix=None):
 class Trainer:
     """Trains a network epoch by epoch and keeps what is needed to go on.
 
-    train_loader and valid_loader are DataLoaders from dataset.build; scalars: an object with add_scalar(name, value,
-    step), or None. `progress` holds the next epoch, the best score and the history of epochs.
+    train_loader and valid_loader are BatchLoaders. `progress` is what a checkpoint keeps besides the weights: the next
+    epoch, the best score, the history of epochs, the training settings.
     """
 
-    config: object
-    folder: Path
+    config: Config
     network: paddle.nn.Layer
     criterion: paddle.nn.Layer
-    optimizer: object
-    scheduler: object
-    train_loader: object
-    valid_loader: object
-    evaluator: object
-    log: object
+    optimizer: paddle.optimizer.Optimizer
+    scheduler: paddle.optimizer.lr.LRScheduler
+    train_loader: BatchLoader
+    valid_loader: BatchLoader
+    evaluator: PCKhEvaluator
+    progress: dict
+    folder: Path = Path()
+    log: logging.Logger = logging.getLogger(LOGGER_NAME)
     scalars: object = None
-    progress: dict = field(default_factory=lambda: {"epoch": 0, "best": None, "history": []})
 
-    def run(self):
-        """Trains from the next epoch to TRAIN.END_EPOCH; writes checkpoints, best and final weights, curves."""
+    def run(self, folder, log, scalars=None):
+        """Trains from the next epoch to TRAIN.END_EPOCH; writes checkpoints, best and final weights, curves.
+
+        folder: the run's; scalars: an object with add_scalar(name, value, step), or None.
+        """
+        self.folder, self.log, self.scalars = Path(folder), log, scalars
+        if self.progress["epoch"] >= self.config.train.end_epoch:
+            done, end = self.progress["epoch"], self.config.train.end_epoch
+            self.log.info(f"=> nothing left to train: {done} epochs are done and TRAIN.END_EPOCH is {end}")
+            return
+        try:
+            self._run_epochs()
+        finally:
+            self.train_loader.close()
+            self.valid_loader.close()
+
+    def _run_epochs(self):
         for epoch in range(self.progress["epoch"], self.config.train.end_epoch):
             row = {"epoch": epoch, "lr": self.scheduler.get_lr(), **self.train_epoch(epoch)}
             if self.config.train.lr_type == "MultiStepDecay":
@@ -105,15 +128,14 @@ class Trainer:
             self._finish_epoch(row)
         save_atomically(self.network.state_dict(), self.folder / FINAL_NAME)
         self.log.info(f"=> saving final model state to {self.folder / FINAL_NAME}")
-        if self.progress["history"]:
-            draw_curves(self.progress["history"], self.folder / "curves.png")
-            self.log.info(f"=> saving curves to {self.folder / 'curves.png'}")
+        draw_curves(self.progress["history"], self.folder / "curves.png")
+        self.log.info(f"=> saving curves to {self.folder / 'curves.png'}")
 
     def train_epoch(self, epoch):
         """One epoch of training; returns its mean loss and accuracy."""
         config, loader = self.config, self.train_loader
         meters = {name: AverageMeter() for name in ("time", "data", "lr", "loss", "accuracy")}
-        loader.batch_sampler.epoch = epoch
+        loader.sampler.epoch = epoch
         self.network.train()
         bar = progress_bar(len(loader), f"epoch {epoch}")
         start = time.perf_counter()
@@ -142,11 +164,11 @@ class Trainer:
     def train_step(self, images, target, batch, place):
         """Forward, backward and one optimizer step; returns the loss and the heatmaps as numpy."""
         output = self.network(images)
-        loss = self.criterion(output, target, batch["target_weight"])
+        loss = self.criterion(output, target, paddle.to_tensor(batch["target_weight"]))
         value = float(loss)
         if not math.isfinite(value):
             pictures = self.train_loader.dataset.persons.pictures
-            names = ", ".join(Path(pictures[row]).name for row in batch["index"].numpy()[:8])
+            names = ", ".join(Path(pictures[row]).name for row in batch["index"][:8])
             raise RunError(
                 f"the loss is {value} at {place}, learning rate {self.optimizer.get_lr():g}; pictures {names}, ... "
                 "Lower TRAIN.LR or look at these pictures; the checkpoint before this epoch is whole"

@@ -4,17 +4,21 @@ import paddle
 
 
 def get_scheduler(train, steps_per_epoch):
-    """The learning-rate schedule of a TrainConfig.
+    """The learning-rate schedule of a TrainConfig, at TRAIN.BEGIN_EPOCH.
 
     MultiStepDecay: lr times lr_factor after each of lr_step epochs; step it once an epoch.
     PolynomialDecay: lr * (1 - step / all steps) ** 0.9, to 0; step it every iteration.
     """
     if train.lr_type == "PolynomialDecay":
-        return paddle.optimizer.lr.PolynomialDecay(
+        scheduler = paddle.optimizer.lr.PolynomialDecay(
             train.lr, decay_steps=train.end_epoch * steps_per_epoch, end_lr=0.0, power=0.9
         )
+        scheduler.step(train.begin_epoch * steps_per_epoch)
+        return scheduler
     milestones = sorted(train.lr_step) or [train.end_epoch]  # Paddle wants at least one
-    return paddle.optimizer.lr.MultiStepDecay(train.lr, milestones, gamma=train.lr_factor)
+    scheduler = paddle.optimizer.lr.MultiStepDecay(train.lr, milestones, gamma=train.lr_factor)
+    scheduler.step(train.begin_epoch)
+    return scheduler
 
 
 def get_optimizer(train, scheduler, parameters):

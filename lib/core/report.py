@@ -74,7 +74,7 @@ def train_line(epoch, step, steps, meters, eta_seconds):
     )
 
 
-def test_line(step, steps, time, loss, score):
+def validation_line(step, steps, time, loss, score):
     """One line of the validation log; time, loss and score are AverageMeters."""
     return (
         f"Test: [{step}/{steps}]\tTime {time.value:.3f} ({time.average:.3f})\t"

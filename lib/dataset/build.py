@@ -1,13 +1,12 @@
-"""From the configuration to data sets and loaders."""
+"""From the configuration to data sets and loaders. No Paddle here."""
 
-import cv2
-import numpy as np
-import paddle
-
+from lib.core.evaluators import PCKhEvaluator
 from lib.core.skeletons import SKELETONS
 from lib.dataset.augment import Augmentation
 from lib.dataset.joints_dataset import JointsDataset, SampleSettings, select_data
-from lib.dataset.mpii import read_mpii
+from lib.dataset.loader import BatchLoader, EpochSampler
+from lib.dataset.mpii import LAYOUT, read_mpii
+from lib.utils.errors import UserError
 
 
 def build_dataset(config, training):
@@ -18,6 +17,8 @@ def build_dataset(config, training):
     persons = read_mpii(config.dataset_root, image_set, len(skeleton.joints), data.data_format)
     if training and data.select_data:
         persons = select_data(persons)
+        if not len(persons):
+            raise UserError("DATASET.SELECT_DATA: no person has its joints where its box is; look at center and scale")
     augmentation = Augmentation(data.scale_factor, data.rot_factor, data.flip) if training else None
     settings = SampleSettings(
         model.image_size, model.extra.heatmap_size, model.extra.sigma, data.color_rgb, augmentation, config.train.seed
@@ -25,38 +26,29 @@ def build_dataset(config, training):
     return JointsDataset(persons, skeleton, settings)
 
 
-class EpochSampler:
-    """Batches of (epoch, index): the index says which person, the epoch which augmentation.
+def build_loader(config, training, dataset):
+    """The BatchLoader of a data set: shuffled batches of TRAIN.BATCH_SIZE, or TEST.BATCH_SIZE in order."""
+    train = config.train
+    if training:
+        sampler = EpochSampler(len(dataset), train.batch_size, train.shuffle, train.seed)
+    else:
+        sampler = EpochSampler(len(dataset), config.test.batch_size)
+    return BatchLoader(dataset, sampler, config.workers)
 
-    The order of an epoch depends on the seed and the epoch alone, so a resumed run sees what it would have seen.
+
+def build_evaluator(config, skeleton, persons=None):
+    """The evaluator of DATASET.TEST_SET's ground truth.
+
+    persons: how many it must hold, known before a network has run for hours.
+    Raises UserError where the ground truth is missing, of another kind or of other persons.
     """
-
-    def __init__(self, length, batch_size, shuffle=False, seed=0):
-        self.length, self.batch_size, self.shuffle, self.seed = length, batch_size, shuffle, seed
-        self.epoch = 0
-
-    def __len__(self):
-        return -(-self.length // self.batch_size)
-
-    def __iter__(self):
-        order = np.arange(self.length)
-        if self.shuffle:
-            np.random.default_rng([self.seed, self.epoch]).shuffle(order)
-        for start in range(0, self.length, self.batch_size):
-            yield [(self.epoch, int(index)) for index in order[start : start + self.batch_size]]
-
-
-def _start_worker(_worker):
-    cv2.setNumThreads(0)  # the workers are the parallelism
-
-
-def build_loader(dataset, sampler, workers):
-    """A paddle DataLoader over `sampler`'s batches; its batches are dicts of tensors (see JointsDataset.collate)."""
-    return paddle.io.DataLoader(
-        dataset,
-        batch_sampler=sampler,
-        collate_fn=dataset.collate,
-        num_workers=workers,
-        worker_init_fn=_start_worker,
-        persistent_workers=workers > 0,
-    )
+    path = config.dataset_root / "annot" / f"gt_{config.dataset.test_set}.mat"
+    if not path.is_file():
+        raise UserError(f"there is no ground truth {path}. {LAYOUT}")
+    evaluator = PCKhEvaluator(path, skeleton)
+    if persons is not None and persons != len(evaluator):
+        raise UserError(
+            f"{path} has {len(evaluator)} persons, but {config.dataset.test_set}.json beside it has {persons}: "
+            "take both from the same source"
+        )
+    return evaluator

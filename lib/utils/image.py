@@ -47,7 +47,7 @@ def _is_cut_off(data):
     """True for a JPEG or PNG that ends before its end marker: OpenCV would fill the rest with grey and say nothing."""
     if data[:2] == b"\xff\xd8":
         # the end marker of an embedded thumbnail lies before the last start of scan, the picture's own after it
-        return not data.endswith(b"\xff\xd9") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
+        return not data.endswith(b"\xff\xd9") and data.rfind(b"\xff\xd9") <= data.rfind(b"\xff\xda")
     if data[:8] == b"\x89PNG\r\n\x1a\n":
         return b"IEND" not in data[-64:]
     return False

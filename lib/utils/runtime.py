@@ -152,7 +152,5 @@ def run_script(main):
 
 
 def _complain(error, code):
-    # a worker's error arrives with its traceback in front: the last part is what was said to the person
-    line = " ".join(str(error).split("UserError: ")[-1].split())
-    print(f"error: {line}", file=sys.stderr)
+    print("error:", " ".join(str(error).split()), file=sys.stderr)
     return code

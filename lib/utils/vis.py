@@ -8,6 +8,7 @@ from lib.core.skeletons import SKELETONS
 
 LEFT_COLOR, RIGHT_COLOR, MIDDLE_COLOR = (230, 150, 40), (60, 90, 240), (80, 200, 120)  # BGR
 GRID_COLUMNS = 8
+CROP_SIDE, HEATMAP_SIDE = 192, 64  # smaller ones are enlarged to about this many pixels in the grids
 
 
 def side_color(name):
@@ -48,14 +49,16 @@ def make_grid(images, columns=GRID_COLUMNS, gap=2):
 
 
 def heatmap_grid(crops, heatmaps):
-    """Each person's crop, then its K heatmaps coloured over the crop, a row a person. Sizes are the heatmaps'."""
-    height, width = heatmaps.shape[2:]
+    """Each person's crop, then its K heatmaps coloured over the crop, a row a person."""
+    enlarge = max(1, HEATMAP_SIDE // heatmaps.shape[3])
+    height, width = (side * enlarge for side in heatmaps.shape[2:])
     cells = []
     for crop, maps in zip(crops, heatmaps, strict=True):
         small = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)
         cells.append(small)
         for heatmap in maps:
-            colored = cv2.applyColorMap((np.clip(heatmap, 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_JET)
+            values = (np.clip(heatmap, 0, 1) * 255).astype(np.uint8).repeat(enlarge, axis=0).repeat(enlarge, axis=1)
+            colored = cv2.applyColorMap(values, cv2.COLORMAP_JET)
             cells.append((colored * 0.7 + small * 0.3).astype(np.uint8))
     return make_grid(cells, columns=heatmaps.shape[1] + 1)
 
@@ -63,14 +66,14 @@ def heatmap_grid(crops, heatmaps):
 def save_debug_images(debug, prefix, batch, target, heatmaps, skeleton=SKELETONS["mpii"]):
     """Saves the grids that the four DEBUG flags ask for: {prefix}_gt, _pred, _hm_gt and _hm_pred .jpg.
 
-    batch: of JointsDataset.collate, as tensors; target, heatmaps: (N, K, H, W) numpy.
+    batch: of JointsDataset.collate; target, heatmaps: (N, K, H, W) numpy.
     """
-    crops = batch["crop"].numpy()
+    crops = batch["crop"]
     stride = crops.shape[2] / heatmaps.shape[3]
-    seen = batch["target_weight"].numpy()[..., 0] > 0
+    seen = batch["target_weight"][..., 0] > 0
     pictures = {}
     if debug.save_batch_images_gt:
-        pictures["gt"] = _pose_grid(crops, batch["joints"].numpy(), seen, skeleton)
+        pictures["gt"] = _pose_grid(crops, batch["joints"], seen, skeleton)
     if debug.save_batch_images_pred:
         coords, maxvals = get_max_preds(heatmaps)
         pictures["pred"] = _pose_grid(crops, coords * stride, maxvals[..., 0] > 0, skeleton)
@@ -83,5 +86,9 @@ def save_debug_images(debug, prefix, batch, target, heatmaps, skeleton=SKELETONS
 
 
 def _pose_grid(crops, joints, drawn, skeleton):
-    persons = zip(crops, joints, drawn, strict=True)
-    return make_grid([draw_pose(crop.copy(), *pose, skeleton) for crop, *pose in persons])
+    enlarge = max(1, CROP_SIDE // crops.shape[2])
+    size = crops.shape[2] * enlarge, crops.shape[1] * enlarge
+    return make_grid([
+        draw_pose(cv2.resize(crop, size), pose * enlarge, shown, skeleton)
+        for crop, pose, shown in zip(crops, joints, drawn, strict=True)
+    ])  # fmt: skip

@@ -13,44 +13,26 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "pose_estimation")]
 
 from lib.core.config import parse_overrides, read_config
 from lib.utils.runtime import choose_device, import_paddle, run_script
 
 
-def make_trainer(config, log):
-    """A Trainer of the configuration that writes nothing."""
-    import paddle
-
-    from lib.core.engine import Trainer
-    from lib.core.loss import JointsMSELoss
-    from lib.core.optim import get_optimizer, get_scheduler
-    from lib.dataset.build import EpochSampler, build_dataset, build_loader
-    from lib.models.build import get_pose_net
-
-    paddle.seed(0)
-    dataset = build_dataset(config, training=True)
-    sampler = EpochSampler(len(dataset), config.train.batch_size, config.train.shuffle)
-    network = get_pose_net(config.model)
-    scheduler = get_scheduler(config.train, len(sampler))
-    return Trainer(
-        config, Path("."), network, JointsMSELoss(config.loss.use_target_weight),
-        get_optimizer(config.train, scheduler, network.parameters()), scheduler,
-        build_loader(dataset, sampler, config.workers), None, None, log,
-    )  # fmt: skip
-
-
 def bare_seconds(trainer, batch, steps):
     """Seconds of `steps` forward, backward and optimizer steps on one batch that is ready on the device."""
+    import paddle
+
     from lib.core.inference import build_target, normalize_crops
 
     images = normalize_crops(batch["crop"], trainer.config.dataset.pixel_scale)
+    weight = paddle.to_tensor(batch["target_weight"])
     target = build_target(batch["horizontal"], batch["vertical"])
     trainer.network.train()
     start = time.perf_counter()
     for _ in range(steps):
-        loss = trainer.criterion(trainer.network(images), target, batch["target_weight"])
+        loss = trainer.criterion(trainer.network(images), target, weight)
         loss.backward()
         trainer.optimizer.step()
         trainer.optimizer.clear_grad()
@@ -67,19 +49,21 @@ def main():
     config = read_config(arguments.cfg, parse_overrides(arguments.overrides))
     paddle = import_paddle()
     device = choose_device(config.gpus)
-    log = logging.getLogger("bench")
-    log.addHandler(logging.NullHandler())
-    trainer = make_trainer(config, log)
+    from train import make_trainer
+
+    _, trainer = make_trainer(config, None)
+    trainer.log.addHandler(logging.NullHandler())
     steps = len(trainer.train_loader)
     batch = next(iter(trainer.train_loader))
     bare_seconds(trainer, batch, 1)  # warm-up
-    trainer.train_epoch(0)
+    trainer.train_epoch(0)  # starts the workers, too
     bare = loop = 0.0
     for turn in range(arguments.rounds):
         bare += bare_seconds(trainer, batch, steps)
         start = time.perf_counter()
         trainer.train_epoch(turn + 1)
         loop += time.perf_counter() - start
+    trainer.train_loader.close()
     persons, per_batch = len(trainer.train_loader.dataset), batch["crop"].shape[0]
     bare_speed = arguments.rounds * steps * per_batch / bare
     loop_speed = arguments.rounds * persons / loop
