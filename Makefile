@@ -48,12 +48,12 @@ lint: $(VENV)/.installed-dev
 test-paddle2: .venv-paddle2/.installed
 	.venv-paddle2/bin/python -m pytest -m "not slow"
 
-DEMO := mini/synthetic_resnet18_64x64
-DEMO_OUT := output/mpii/pose_resnet_18/synthetic_resnet18_64x64
+DEMO := mini/synthetic_resnet18_96x96
+DEMO_OUT := output/mpii/pose_resnet_18/synthetic_resnet18_96x96
 
 demo: setup
 	$(RUN) -m lib.dataset.synthetic --output data/synthetic --train 800 --valid 96 --picture-size 240 240 \
-		--persons-per-picture 1 1 --pose-variation 0.3
+		--persons-per-picture 1 1 --pose-variation 0.5
 	$(RUN) pose_estimation/train.py --cfg experiments/$(DEMO).yaml
 	$(RUN) pose_estimation/valid.py --cfg experiments/$(DEMO).yaml --flip-test \
 		--model-file $(DEMO_OUT)/model_best.pdparams DEBUG.DEBUG true DEBUG.SAVE_BATCH_IMAGES_PRED true \

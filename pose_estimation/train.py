@@ -1,5 +1,8 @@
 """Trains a pose network and validates it after each epoch."""
 
+import shutil
+from pathlib import Path
+
 import _init_paths  # noqa: F401
 
 from lib.utils.cli import config_from, make_parser, run_folder
@@ -14,7 +17,7 @@ def open_scalars(folder, log):
     except ImportError as error:
         log.info(f"=> VisualDL cannot be imported ({error}): no scalars under {folder}")
         return None
-    return LogWriter(logdir=str(make_folder(folder)))
+    return LogWriter(logdir=str(folder))
 
 
 def check_same_optimizer(progress, train):
@@ -51,6 +54,8 @@ def make_trainer(config, resume_from):
     if resume_from:
         progress = load_checkpoint(resume_from, network, optimizer)
         check_same_optimizer(progress, train)
+        if train.lr_type == "PolynomialDecay":  # counts steps, and an epoch may have another number of them now
+            scheduler.step(progress["epoch"] * len(train_loader))
         loaded = f"=> going on from {resume_from} with epoch {progress['epoch']}"
     else:
         loaded = load_pretrained(network, config.model)
@@ -58,6 +63,17 @@ def make_trainer(config, resume_from):
     return loaded, Trainer(
         config, network, criterion, optimizer, scheduler, train_loader, valid_loader, evaluator, progress
     )
+
+
+def bring_best(resume_from, folder):
+    """Copies the best weights of the run that goes on where `folder` is another: no later epoch may be better."""
+    from lib.core.checkpoint import BEST_NAME
+
+    source = Path(resume_from)
+    best = (source if source.is_dir() else source.parent) / BEST_NAME
+    if best.is_file() and best.resolve() != (folder / BEST_NAME).resolve():
+        with replacing(folder / BEST_NAME) as temporary:
+            shutil.copyfile(best, temporary)
 
 
 def main():
@@ -74,7 +90,10 @@ def main():
     loaded, trainer = make_trainer(config, arguments.resume_model)
 
     folder, log_file, scalar_folder = run_folder(config, arguments.cfg, "train")
+    make_folder(scalar_folder)
     log = make_logger(log_file)
+    if arguments.resume_model:
+        bring_best(arguments.resume_model, folder)
     run = {**describe_run(device), "pretrained": loaded, "total_batch_size": config.train.batch_size}
     write_json(run, folder / "run.json")
     with replacing(folder / "config.yaml") as temporary:

@@ -85,12 +85,27 @@ def _example(what, names):
     return f"{len(names)} {what} (such as {names[0]}), " if names else ""
 
 
+def _parameter_names(network):
+    """{Paddle's own name: ours} of the parameters; Paddle numbers its names (conv2d_0.w_0) through a whole process."""
+    return {parameter.name: name for name, parameter in network.named_parameters()}
+
+
+def _rename(optimizer_state, names):
+    """The state of an optimizer with the parameters in its keys (conv2d_0.w_0_moment1_0) under other names."""
+    renamed = {}
+    for key, value in optimizer_state.items():
+        parameter = max((name for name in names if key.startswith(f"{name}_")), key=len, default=None)
+        renamed[key if parameter is None else names[parameter] + key.removeprefix(parameter)] = value
+    return renamed
+
+
 def save_checkpoint(folder, network, optimizer, progress):
     """Everything to go on with, in `folder`/checkpoint.pdckpt.
 
     progress: plain values to get back from `load_checkpoint` (epoch, best score, history, configuration).
     """
-    state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "progress": progress}
+    optimizer_state = _rename(optimizer.state_dict(), _parameter_names(network))
+    state = {"network": network.state_dict(), "optimizer": optimizer_state, "progress": progress}
     save_atomically(state, Path(folder) / CHECKPOINT_NAME)
 
 
@@ -108,5 +123,6 @@ def load_checkpoint(path, network, optimizer):
     state = _load(path)
     if not isinstance(state.get("optimizer"), dict) or not isinstance(state.get("progress"), dict):
         raise UserError(f"--resume_model: {path} holds weights only; give it as MODEL.PRETRAINED to start from them")
-    optimizer.set_state_dict(state["optimizer"])
+    ours = {name: paddles for paddles, name in _parameter_names(network).items()}
+    optimizer.set_state_dict(_rename(state["optimizer"], ours))
     return state["progress"]

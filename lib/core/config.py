@@ -19,22 +19,25 @@ UNREAD_KEYS = frozenset(
         "TEST.USE_GT_BBOX", "TRAIN.CHECKPOINT", "TRAIN.GAMMA1", "TRAIN.GAMMA2", "TRAIN.RESUME",
     )
 )  # fmt: skip
-# A value such as 2024 for one of these is a name, not a number
-_TEXT_KEYS = ("DATA_DIR", "OUTPUT_DIR", "LOG_DIR", "DATASET.ROOT", "DATASET.TRAIN_SET", "DATASET.TEST_SET")
+LAYERS_KEY = "MODEL.EXTRA.NUM_LAYERS"  # the original's name of MODEL.DEPTH
 
 
-def _known_keys(record=Config, prefix=""):
-    """Every dotted key that a file may hold, sections and unread keys included."""
-    keys = set() if prefix else set(UNREAD_KEYS) | {"CUDNN"}
+def _fields(record=Config, prefix=""):
+    """{dotted key: type} of every value; a section's type is its Record."""
+    fields = {}
     for field in record.model_fields.values():
-        keys.add(prefix + field.alias)
+        fields[prefix + field.alias] = field.annotation
         if isinstance(field.annotation, type) and issubclass(field.annotation, Record):
-            keys |= _known_keys(field.annotation, f"{prefix}{field.alias}.")
-    return keys
+            fields |= _fields(field.annotation, f"{prefix}{field.alias}.")
+    return fields
+
+
+FIELDS = _fields()
+KNOWN_KEYS = FIELDS.keys() | UNREAD_KEYS | {"CUDNN", LAYERS_KEY}
 
 
 def _nearest(dotted_key):
-    keys = sorted(_known_keys())
+    keys = sorted(KNOWN_KEYS)
     close = difflib.get_close_matches(dotted_key.upper(), keys, n=1, cutoff=0.6)
     if not close:  # the right name in the wrong section
         close = [key for key in keys if key.rpartition(".")[2] == dotted_key.upper().rpartition(".")[2]]
@@ -43,7 +46,8 @@ def _nearest(dotted_key):
 
 def _say(error, source):
     """One line for pydantic's first complaint."""
-    path = ".".join(str(part) for part in error["loc"] if not isinstance(part, int) and str(part).isupper())
+    # besides keys, pydantic names places in lists (numbers) and the types it tried (with brackets)
+    path = ".".join(part for part in map(str, error["loc"]) if part.isidentifier())
     if error["type"] == "extra_forbidden":
         return f"{source}: unknown key {path}{_nearest(path)}"
     message = error["msg"].removeprefix("Value error, ")
@@ -61,7 +65,7 @@ def _flatten(tree, prefix=""):
     return flat
 
 
-def _nest(flat):
+def _nest(flat, source):
     tree = {}
     for dotted, value in flat.items():
         *sections, key = dotted.split(".")
@@ -69,7 +73,7 @@ def _nest(flat):
         for section in sections:
             node = node.setdefault(section, {})
             if not isinstance(node, dict):
-                raise UserError(f"{dotted}: {section} is a value and a section at once")
+                raise UserError(f"{source}: {dotted}: {section} is a value and a section at once")
         node[key] = value
     return tree
 
@@ -87,34 +91,37 @@ def _read_yaml(path):
     return _flatten(tree)
 
 
+def _first_value(section):
+    return next(key for key in sorted(KNOWN_KEYS) if key.startswith(f"{section}."))
+
+
 def parse_overrides(words):
     """['TRAIN.END_EPOCH', '3'] -> {'TRAIN.END_EPOCH': 3}; values are read as YAML."""
     if len(words) % 2:
         raise UserError(f"overrides come as KEY VALUE pairs; {words[-1]!r} has no value")
     values = {}
     for key, word in zip(words[::2], words[1::2], strict=True):
-        if key not in _known_keys():
+        if key not in KNOWN_KEYS:
             raise UserError(f"command line: unknown key {key}{_nearest(key)}")
+        if FIELDS.get(key) is str:
+            values[key] = word  # 2024, no or 1e3 may be a folder's name
+            continue
+        if any(known.startswith(f"{key}.") for known in KNOWN_KEYS):
+            raise UserError(f"command line: {key} is a section; override its values, such as {_first_value(key)}")
         try:
             values[key] = yaml.safe_load(word)
         except yaml.YAMLError as error:
             raise UserError(f"command line: {key}: {word!r} is not a YAML value") from error
-        if key == "GPUS" or (isinstance(values[key], (int, float)) and key in _TEXT_KEYS):
-            values[key] = word
     return values
 
 
 def _one_depth(flat, source):
-    """MODEL.DEPTH and the original's MODEL.EXTRA.NUM_LAYERS are one value."""
-    depth, layers = flat.get("MODEL.DEPTH"), flat.get("MODEL.EXTRA.NUM_LAYERS")
-    if depth is not None and layers is not None and depth != layers:
-        raise UserError(
-            f"{source}: MODEL.DEPTH is {depth} and MODEL.EXTRA.NUM_LAYERS is {layers}: they are one value, give one"
-        )
+    """MODEL.DEPTH and the original's MODEL.EXTRA.NUM_LAYERS are one value, which goes on as MODEL.DEPTH."""
+    layers, depth = flat.pop(LAYERS_KEY, None), flat.get("MODEL.DEPTH")
+    if None not in (depth, layers) and depth != layers:
+        raise UserError(f"{source}: MODEL.DEPTH is {depth} and {LAYERS_KEY} is {layers}: they are one value, give one")
     if layers is not None:
         flat["MODEL.DEPTH"] = layers
-    elif depth is not None:
-        flat["MODEL.EXTRA.NUM_LAYERS"] = depth
     return flat
 
 
@@ -127,9 +134,8 @@ def read_config(path, overrides=None, warn=print):
     """
     flat = _read_yaml(path)
     overrides = dict(overrides or {})
-    for twin, other in (("MODEL.DEPTH", "MODEL.EXTRA.NUM_LAYERS"), ("MODEL.EXTRA.NUM_LAYERS", "MODEL.DEPTH")):
-        if twin in overrides and other not in overrides:
-            flat.pop(other, None)  # the command line changes the depth, under whichever of its names
+    if overrides.keys() & {"MODEL.DEPTH", LAYERS_KEY}:  # the command line says the depth, under either name
+        flat = {key: value for key, value in flat.items() if key not in ("MODEL.DEPTH", LAYERS_KEY)}
     source = str(path) if not overrides else f"{path} with the command line's overrides"
     flat = _one_depth({**flat, **overrides}, source)
     if isinstance(flat.get("GPUS"), int):
@@ -137,7 +143,7 @@ def read_config(path, overrides=None, warn=print):
     unread = sorted(key for key in flat if key in UNREAD_KEYS)
     if unread:
         warn(f"=> {path}: not used here, ignored: {', '.join(unread)}")
-    tree = _nest({key: value for key, value in flat.items() if key not in UNREAD_KEYS and key != "CUDNN"})
+    tree = _nest({key: value for key, value in flat.items() if key not in UNREAD_KEYS and key != "CUDNN"}, source)
     try:
         return Config.model_validate(tree)
     except ValidationError as error:

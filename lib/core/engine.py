@@ -112,7 +112,6 @@ class Trainer:
         if self.progress["epoch"] >= self.config.train.end_epoch:
             done, end = self.progress["epoch"], self.config.train.end_epoch
             self.log.info(f"=> nothing left to train: {done} epochs are done and TRAIN.END_EPOCH is {end}")
-            return
         try:
             self._run_epochs()
         finally:
@@ -128,8 +127,9 @@ class Trainer:
             self._finish_epoch(row)
         save_atomically(self.network.state_dict(), self.folder / FINAL_NAME)
         self.log.info(f"=> saving final model state to {self.folder / FINAL_NAME}")
-        draw_curves(self.progress["history"], self.folder / "curves.png")
-        self.log.info(f"=> saving curves to {self.folder / 'curves.png'}")
+        if self.progress["history"]:
+            draw_curves(self.progress["history"], self.folder / "curves.png")
+            self.log.info(f"=> saving curves to {self.folder / 'curves.png'}")
 
     def train_epoch(self, epoch):
         """One epoch of training; returns its mean loss and accuracy."""

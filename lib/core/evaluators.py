@@ -35,6 +35,9 @@ class PCKhEvaluator:
             raise UserError(f"cannot read the ground truth {self.path}: {error.strerror or error}") from error
         except Exception as error:  # scipy lets through whatever a damaged file makes it meet
             raise UserError(f"{self.path} is not MPII's ground truth in .mat form ({type(error).__name__})") from error
+        counts = len(self.truth), len(self.missing), len(self.sizes)
+        if len(set(counts)) > 1 or self.truth.shape[1:] != (*self.missing.shape[1:], 2):
+            raise UserError(f"{self.path}: its positions, missing joints and head boxes are of {counts} persons")
         if tuple(names) != MPII_MAT_JOINTS:
             found, expected = ", ".join(names), ", ".join(MPII_MAT_JOINTS)
             raise UserError(f"{self.path}: its joints are {found}; expected {expected}")

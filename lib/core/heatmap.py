@@ -33,9 +33,10 @@ def gaussian_vectors(joints, visible, image_size, heatmap_size, sigma):
 
     vectors = []
     for axis in (0, 1):
-        distance = np.arange(size[axis]) - peak[..., axis, None]
-        vector = np.exp(-(distance**2) / (2 * sigma**2)) * (np.abs(distance) <= reach) * drawn[..., None]
-        vectors.append(vector.astype(np.float32))
+        # joints that are not drawn may hold anything, even numbers too large to square
+        distance = np.arange(size[axis]) - np.where(drawn, peak[..., axis], 0)[..., None]
+        inside = (np.abs(distance) <= reach) & drawn[..., None]
+        vectors.append(np.where(inside, np.exp(-(distance**2) / (2 * sigma**2)), 0).astype(np.float32))
     return vectors[0], vectors[1], target_weight[..., None]
 
 

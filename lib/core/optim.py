@@ -15,7 +15,7 @@ def get_scheduler(train, steps_per_epoch):
         )
         scheduler.step(train.begin_epoch * steps_per_epoch)
         return scheduler
-    milestones = sorted(train.lr_step) or [train.end_epoch]  # Paddle wants at least one
+    milestones = sorted(set(train.lr_step)) or [train.end_epoch]  # Paddle wants at least one
     scheduler = paddle.optimizer.lr.MultiStepDecay(train.lr, milestones, gamma=train.lr_factor)
     scheduler.step(train.begin_epoch)
     return scheduler

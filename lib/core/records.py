@@ -71,7 +71,6 @@ class ExtraConfig(Record):
     num_deconv_kernels: Annotated[tuple[Literal[2, 3, 4], ...], BeforeValidator(_tuple)] = (4, 4, 4)
     deconv_with_bias: bool = False
     final_conv_kernel: Literal[1, 3] = 1
-    num_layers: Literal[18, 34, 50, 101, 152] | None = None
 
 
 class ModelConfig(Record):
@@ -99,11 +98,11 @@ class TrainConfig(Record):
     lr: Positive = 0.001
     lr_type: Literal["MultiStepDecay", "PolynomialDecay"] = "MultiStepDecay"
     lr_step: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_tuple)] = (90, 120)
-    lr_factor: Positive = 0.1
+    lr_factor: Annotated[Number, Field(gt=0, lt=1)] = 0.1
     wd: NotNegative = 0.0001
     momentum: Fraction = 0.9
     nesterov: bool = False
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
 
 class TestConfig(Record):

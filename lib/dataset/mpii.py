@@ -13,6 +13,8 @@ LAYOUT = (
     "original repository; they go to data/mpii/images/*.jpg and data/mpii/annot/{train,valid}.json and gt_valid.mat. "
     "To try without them: unzip data/mpii.zip -d data/"
 )
+MAXIMUM_PIXELS = 1e6
+RANGES = "expected finite pixels below a million and a scale above 0"
 
 
 def read_mpii(root, image_set, joint_count=16, data_format="jpg"):
@@ -40,8 +42,8 @@ def read_mpii(root, image_set, joint_count=16, data_format="jpg"):
                 joints[row], visible[row] = _joints_of(record, joint_count)
             if not isinstance(name, str) or not name:
                 raise ValueError("'image' is not a file name")
-            if not np.isfinite([*center[row], *scale[row]]).all() or scale[row, 0] <= 0:
-                raise ValueError(f"center {record['center']} and scale {record['scale']} must be finite, scale above 0")
+            if not (np.abs(center[row]) < MAXIMUM_PIXELS).all() or not 0 < scale[row, 0] < MAXIMUM_PIXELS / 200:
+                raise ValueError(f"center {record['center']} or scale {record['scale']} cannot be; {RANGES}")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             problem = f"no {error}" if isinstance(error, KeyError) else error
             raise UserError(f"{path}: person {row + 1} of {count}: {problem}") from error
@@ -78,6 +80,6 @@ def _joints_of(record, joint_count):
             f"{len(record['joints'])} joints and {len(visible)} visibilities, expected {joint_count} (x, y) and "
             f"{joint_count} (picture {record.get('image')})"
         )
-    if not np.isfinite(joints[visible > 0]).all():
-        raise ValueError(f"a visible joint is not a finite number (picture {record.get('image')})")
+    if not (np.isin(visible, (0, 1)).all() and (np.abs(joints[visible > 0]) < MAXIMUM_PIXELS).all()):
+        raise ValueError(f"a visibility is neither 0 nor 1, or a visible joint cannot be; {RANGES}")
     return joints - 1, visible

@@ -36,9 +36,10 @@ def load_pretrained(network, model):
     try:
         return load_weights(network, model.pretrained, strict=False)
     except UserError as error:
-        if "none of its" not in str(error):
-            raise
-    return load_weights(network, model.pretrained, prefix="backbone.", strict=False)
+        try:
+            return load_weights(network, model.pretrained, prefix="backbone.", strict=False)
+        except UserError:
+            raise error from None
 
 
 def _load_imagenet(network, depth):

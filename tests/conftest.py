@@ -1,0 +1,57 @@
+"""What the tests share: the path to lib/, recorded answers, data beside the repository, seeded networks."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from lib.utils import runtime  # noqa: E402
+
+runtime.prepare_processor()  # before any test module imports Paddle
+
+
+@pytest.fixture(scope="session")
+def paddle():
+    """Paddle, imported only when a test wants it."""
+    return runtime.import_paddle()
+
+
+@pytest.fixture(scope="session")
+def root():
+    """The repository's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """tests/data."""
+    return ROOT / "tests" / "data"
+
+
+@pytest.fixture(scope="session")
+def reference(data_folder):
+    """Loads a recorded answer of tests/data by its file name: a mapping of arrays."""
+    return lambda name: np.load(data_folder / name, allow_pickle=False)
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder ../shared beside the repository: larger records and real pictures. Skips where it is absent."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def seeded_network(paddle):
+    """Makes a PoseResNet with the recorded answers' weights: seeded_network(depth, joint_count, seed)."""
+    from seeded import seed_network
+
+    from lib.models.pose_resnet import PoseResNet
+
+    return lambda depth, joint_count, seed: seed_network(PoseResNet(depth, joint_count), seed)

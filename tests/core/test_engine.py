@@ -1,0 +1,306 @@
+"""The trainer trained: a toy set is learnt, an interrupted run ends as an uninterrupted one, NaN spoils nothing."""
+
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+import toy
+
+from lib.core.config import read_config
+from lib.utils.errors import RunError
+
+
+class Lines(list):
+    """A log that keeps its lines; `stop_at`: a line that starts so ends the run like Ctrl-C."""
+
+    def __init__(self, stop_at=None):
+        super().__init__()
+        self.stop_at = stop_at
+
+    def info(self, line):
+        self.append(line)
+        if self.stop_at and self.stop_at in line:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return toy.draw_data(tmp_path_factory.mktemp("toy"))
+
+
+@pytest.fixture
+def config_of(tmp_path, data):
+    """Makes the toy's Config with overrides {dotted key: value}."""
+    return lambda overrides=None: read_config(toy.write_experiment(tmp_path, data), overrides)
+
+
+@pytest.fixture
+def make_trainer(paddle):
+    """Makes a Trainer as train.py does."""
+    with paddle.utils.unique_name.guard():  # Paddle names parameters and moments as in a process of its own
+        yield lambda config, resume_from=None: toy.import_script("train").make_trainer(config, resume_from)[1]
+
+
+def weights(path):
+    from lib.core.checkpoint import read_weights
+
+    return read_weights(path)
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys() and first
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+
+
+def still(overrides):
+    """Overrides of a training without augmentation."""
+    return {"DATASET.FLIP": False, "DATASET.SCALE_FACTOR": 0, "DATASET.ROT_FACTOR": 0, **overrides}
+
+
+class Evaluator:
+    """Gives the scores of a list in turn, and keeps the trainer's final bias at each of them."""
+
+    def __init__(self, scores):
+        self.scores, self.trainer, self.biases = iter(scores), None, []
+
+    def evaluate(self, predictions):
+        self.biases.append(self.trainer.network.final_layer.bias.numpy().copy())
+        return {"Mean": next(self.scores), "Mean@0.1": 0.0}
+
+
+def train_with_scores(make_trainer, config, folder, scores):
+    trainer = make_trainer(config)
+    trainer.evaluator = Evaluator(scores)
+    trainer.evaluator.trainer = trainer
+    trainer.run(folder, Lines())
+    return trainer
+
+
+@pytest.mark.slow
+def test_the_loss_falls_on_a_toy_set_within_a_few_epochs(config_of, make_trainer, tmp_path):
+    config = config_of(still({"TRAIN.END_EPOCH": 6, "TRAIN.LR": 0.003}))
+    trainer = make_trainer(config)
+    trainer.run(tmp_path, Lines())
+    losses = [row["train_loss"] for row in trainer.progress["history"]]
+    assert losses[-1] < 0.8 * losses[0]  # at the start the network gives about nothing
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("optimizer", "schedule"),
+    [("adam", "PolynomialDecay"), ("sgd", "MultiStepDecay")],
+)
+def test_an_interrupted_training_that_goes_on_ends_bit_equal_to_an_uninterrupted_one(
+    paddle, config_of, make_trainer, tmp_path, optimizer, schedule
+):
+    overrides = {"TRAIN.OPTIMIZER": optimizer, "TRAIN.LR_TYPE": schedule, "TRAIN.LR_STEP": [1, 3]}
+    config = config_of({**overrides, "TRAIN.END_EPOCH": 4, "TRAIN.NESTEROV": optimizer == "sgd"})
+    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    whole.mkdir()
+    halved.mkdir()
+    with paddle.utils.unique_name.guard():
+        trainer = make_trainer(config)
+        trainer.run(whole, Lines())
+    with paddle.utils.unique_name.guard(), pytest.raises(KeyboardInterrupt):
+        make_trainer(config).run(halved, Lines(stop_at="Epoch: [2][1/2]"))  # in the middle of the third epoch
+    assert not (halved / "final_state.pdparams").exists()
+    with paddle.utils.unique_name.guard():
+        resumed = make_trainer(config, halved)
+        assert resumed.progress["epoch"] == 2
+        lines = Lines()
+        resumed.run(halved, lines)
+    assert [line for line in lines if "Epoch: [1]" in line] == []
+
+    assert_same(weights(whole / "final_state.pdparams"), weights(halved / "final_state.pdparams"))
+    assert_same(weights(whole / "model_best.pdparams"), weights(halved / "model_best.pdparams"))
+    first, second = (each.optimizer.state_dict() for each in (trainer, resumed))
+    assert first.pop("LR_Scheduler") == second.pop("LR_Scheduler")
+    assert_same({name: np.array(value) for name, value in first.items()},
+                {name: np.array(value) for name, value in second.items()})  # fmt: skip
+    assert trainer.progress == resumed.progress
+    assert [row["epoch"] for row in json.loads((halved / "history.json").read_text())] == [0, 1, 2, 3]
+
+
+def test_where_all_epochs_are_done_that_is_said_and_only_the_final_weights_are_written(
+    config_of, make_trainer, tmp_path
+):
+    trainer, lines = make_trainer(config_of()), Lines()
+    trainer.progress["epoch"] = 2
+    trainer.run(tmp_path, lines)
+    assert lines[0] == "=> nothing left to train: 2 epochs are done and TRAIN.END_EPOCH is 2"
+    assert [path.name for path in tmp_path.glob("*.pd*")] == ["final_state.pdparams"]
+
+
+def test_a_loss_that_is_not_a_number_stops_and_names_epoch_step_rate_and_pictures(
+    paddle, config_of, make_trainer, tmp_path
+):
+    config = config_of({"TRAIN.LR_TYPE": "MultiStepDecay"})
+    trainer = make_trainer(config)
+    criterion, losses = trainer.criterion, []
+
+    class Poisoned(paddle.nn.Layer):
+        def forward(self, *arguments):
+            losses.append(criterion(*arguments))
+            return losses[-1] * (math.nan if len(losses) == 5 else 1)  # two steps, validation, one step, this one
+
+    trainer.criterion = Poisoned()
+    trainer.evaluator = Evaluator([30.0, 40.0])
+    trainer.evaluator.trainer = trainer
+    with pytest.raises(RunError) as caught:
+        trainer.run(tmp_path, Lines())
+    message = str(caught.value)
+    assert "the loss is nan at epoch 1, step 1, learning rate 0.001" in message
+    trainer.train_loader.sampler.epoch = 1
+    batch = list(trainer.train_loader.sampler)[1]
+    for _, index in batch:
+        assert toy.Path(trainer.train_loader.dataset.persons.pictures[index]).name in message
+    assert message.count(".jpg") == len(batch) == 4
+
+    np.testing.assert_array_equal(weights(tmp_path / "model_best.pdparams")["final_layer.bias"],
+                                  trainer.evaluator.biases[0])  # fmt: skip
+    assert_same(weights(tmp_path / "model_best.pdparams"), weights(tmp_path / "checkpoint.pdckpt"))
+    assert make_trainer(config, tmp_path).progress["epoch"] == 1
+    assert not (tmp_path / "final_state.pdparams").exists()
+
+
+def test_weights_that_broke_in_the_last_step_of_an_epoch_replace_nothing(config_of, make_trainer, tmp_path):
+    trainer = make_trainer(config_of({"TRAIN.BATCH_SIZE": 8}))
+    train_step = trainer.train_step
+
+    def breaking_step(*arguments):
+        value = train_step(*arguments)
+        trainer.network.final_layer.bias.set_value(np.full(16, np.nan, "float32"))
+        return value
+
+    trainer.train_step = breaking_step
+    with pytest.raises(RunError, match="the validation loss is nan"):
+        trainer.run(tmp_path, Lines())
+    assert not list(tmp_path.glob("*.pd*"))
+
+
+@pytest.mark.slow
+def test_the_best_weights_are_replaced_by_a_higher_score_only_and_never_by_nan(config_of, make_trainer, tmp_path):
+    config = config_of({"TRAIN.END_EPOCH": 5, "TRAIN.BATCH_SIZE": 8, "TEST.FLIP_TEST": False})
+    trainer = train_with_scores(make_trainer, config, tmp_path, [10.0, math.nan, 12.0, 12.0, 3.0])
+    assert trainer.progress["best"] == 12.0
+    best = weights(tmp_path / "model_best.pdparams")["final_layer.bias"]
+    assert [np.array_equal(best, bias) for bias in trainer.evaluator.biases] == [False, False, True, False, False]
+    history = json.loads((tmp_path / "history.json").read_text())
+    assert [row["results"]["Mean"] for row in history] == [10.0, None, 12.0, 12.0, 3.0]
+
+
+def test_no_score_at_all_leaves_a_checkpoint_but_no_best_weights(config_of, make_trainer, tmp_path):
+    config = config_of({"TRAIN.END_EPOCH": 1, "TRAIN.BATCH_SIZE": 8})
+    trainer = train_with_scores(make_trainer, config, tmp_path, [math.nan])
+    assert trainer.progress["best"] is None
+    assert (tmp_path / "checkpoint.pdckpt").is_file()
+    assert (tmp_path / "curves.png").is_file()
+    assert not (tmp_path / "model_best.pdparams").exists()
+
+
+def test_log_lines_have_the_agreed_fields(config_of, make_trainer, tmp_path):
+    lines = Lines()
+    make_trainer(config_of({"TRAIN.END_EPOCH": 1})).run(tmp_path, lines)
+    number = r"\d+\.\d"
+    timed = rf"{number}{{3}}s \({number}{{3}}s\)"
+    train = (
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\tEpoch: \[0\]\[STEP/2\]\t"
+        rf"Time {timed}\tSpeed {number} samples/s\tData {timed}\tLr {number}{{4}} \({number}{{4}}\)\t"
+        rf"Loss {number}{{5}} \({number}{{5}}\)\tAccuracy {number}{{3}} \({number}{{3}}\)\teta: \d\d:\d\d:\d\d"
+    )
+    for step in range(2):
+        assert re.fullmatch(train.replace("STEP", str(step)), lines[step]), lines[step]
+    assert re.fullmatch(
+        rf"Test: \[0/1\]\tTime {number}{{3}} \({number}{{3}}\)\tLoss {number}{{4}} \({number}{{4}}\)\t"
+        rf"Accuracy {number}{{3}} \({number}{{3}}\)",
+        lines[2],
+    ), lines[2]
+    assert lines[3:5] == [
+        "| Arch | Head | Shoulder | Elbow | Wrist | Hip | Knee | Ankle | Mean | Mean@0.1 |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    assert re.fullmatch(rf"\| 64x64_pose_resnet_18_d16d16d16 \|( {number}{{3}} \|){{9}}", lines[5]), lines[5]
+    assert lines[6] == f"=> saving checkpoint to {tmp_path}"
+    assert lines[7] == f"=> saving final model state to {tmp_path / 'final_state.pdparams'}"
+    assert len(lines) == 9
+
+
+class TestValidation:
+    @pytest.fixture
+    def run(self, paddle, config_of):
+        """Validates with a network over the toy's training persons; returns the predictions."""
+        from lib.core.engine import validate
+        from lib.core.loss import JointsMSELoss
+        from lib.dataset.build import build_dataset
+        from lib.dataset.loader import BatchLoader, EpochSampler
+
+        def run(network, workers=0, shuffle=False, batch_size=4):
+            config = config_of({"DATASET.TEST_SET": "train", "TEST.FLIP_TEST": False})
+            dataset = build_dataset(config, training=False)
+            loader = BatchLoader(dataset, EpochSampler(len(dataset), batch_size, shuffle, seed=3), workers)
+            try:
+                return dataset, validate(config, loader, network, JointsMSELoss(), Lines())
+            finally:
+                loader.close()
+
+        return run
+
+    @pytest.fixture
+    def network(self, paddle, config_of):
+        from lib.models.build import get_pose_net
+
+        paddle.seed(0)
+        return get_pose_net(config_of({"MODEL.INIT_WEIGHTS": False}).model)
+
+    def test_predictions_are_bit_equal_with_and_without_workers(self, run, network):
+        (_, first), (_, second) = run(network), run(network, workers=2)
+        np.testing.assert_array_equal(first[0], second[0])
+        np.testing.assert_array_equal(first[1], second[1])
+        assert first[2:] == second[2:]
+        assert len(np.unique(first[0][:, 0], axis=0)) > 1  # not the same for everybody
+
+    def test_each_persons_prediction_stands_in_its_row_whatever_the_order_of_batches(self, run, network):
+        (_, first), (_, second) = run(network), run(network, shuffle=True)
+        np.testing.assert_allclose(first[0], second[0], rtol=0, atol=1e-3)
+        np.testing.assert_allclose(first[1], second[1], rtol=0, atol=1e-5)
+
+    def test_a_network_that_gives_the_targets_finds_each_person_within_a_heatmap_pixel(self, paddle, run):
+        from lib.core.inference import build_target
+
+        class Perfect(paddle.nn.Layer):
+            def __init__(self):
+                super().__init__()
+                self.place = 0
+
+            def forward(self, images):
+                rows = range(self.place, self.place + images.shape[0])
+                self.place = rows.stop
+                batch = self.dataset.collate([self.dataset[row] for row in rows])
+                return build_target(batch["horizontal"], batch["vertical"])
+
+        network = Perfect()
+        network.dataset, _ = run(network_of_zeros(paddle))
+        dataset, (predictions, maxvals, loss, score) = run(network, batch_size=3)
+        persons = dataset.persons
+        pixel = persons.scale[:, :1] * 200 / 16  # a heatmap pixel in picture pixels
+        error = np.linalg.norm(predictions - persons.joints, axis=2) / pixel
+        inside = (maxvals == 1) & (persons.visible > 0)
+        assert inside.sum() > 0.8 * persons.visible.sum() > 0
+        assert error[inside].max() < 1
+        assert loss == 0
+        assert score == 1
+
+
+def network_of_zeros(paddle):
+    return lambda_network(paddle, lambda images: paddle.zeros([images.shape[0], 16, 16, 16]))
+
+
+def lambda_network(paddle, function):
+    class Network(paddle.nn.Layer):
+        def forward(self, images):
+            return function(images)
+
+    return Network()

@@ -1,0 +1,45 @@
+"""What must run without Paddle does: the modules that deployment uses import where there is none."""
+
+import subprocess
+import sys
+
+import pytest
+
+WITHOUT_PADDLE = [
+    "lib.core.config", "lib.core.records", "lib.core.heatmap", "lib.core.evaluate", "lib.core.evaluators",
+    "lib.core.skeletons", "lib.core.report", "lib.utils.transforms", "lib.utils.image", "lib.utils.vis",
+    "lib.utils.errors", "lib.utils.cli", "lib.utils.runtime", "lib.dataset.joints_dataset", "lib.dataset.mpii",
+    "lib.dataset.augment", "lib.dataset.loader", "lib.dataset.build",
+]  # fmt: skip
+
+
+def import_blocked(root, modules):
+    """Imports modules in a Python in which `import paddle` fails; returns the finished process."""
+    code = (
+        "import sys, importlib\n"
+        f"sys.path.insert(0, {str(root)!r})\n"
+        "sys.modules['paddle'] = None\n"
+        f"for name in {modules!r}: importlib.import_module(name)\n"
+        "print(sorted(name for name in sys.modules if name.startswith('paddle.')))\n"
+    )
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd="/")
+
+
+def test_geometry_metrics_data_and_command_line_import_without_paddle(root):
+    process = import_blocked(root, WITHOUT_PADDLE)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("module", ["lib.core.loss", "lib.models.pose_resnet"])
+def test_the_network_does_need_paddle(root, module):
+    process = import_blocked(root, [module])  # else the test above would prove nothing
+    assert process.returncode == 1 and "paddle" in process.stderr
+
+
+def test_the_network_knows_no_data_set(root):
+    code = f"import sys; sys.path.insert(0, {str(root)!r}); import lib.models.build; print(*sys.modules)"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd="/")
+    assert process.returncode == 0, process.stderr
+    assert "lib.models.pose_resnet" in process.stdout.split()
+    assert not [name for name in process.stdout.split() if name.startswith("lib.dataset")]
