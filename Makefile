@@ -64,7 +64,8 @@ demo: setup
 	@echo "=> drawn predictions: $(DEMO_OUT)/val_0_pred.jpg, their heatmaps: val_0_hm_pred.jpg"
 
 bench: setup
-	$(RUN) tests/bench/train_loop.py
+	@test -d data/mpii || $(RUN) -m zipfile -e data/mpii.zip data/
+	$(RUN) tests/bench/train_loop.py TRAIN.BATCH_SIZE 5 WORKERS 2 MODEL.PRETRAINED ''
 
 # data/mpii.zip, the mini set in git, was made by this
 mini-set: setup

@@ -45,7 +45,8 @@ def make_trainer(config, resume_from):
     train = config.train
     train_set, valid_set = build_dataset(config, training=True), build_dataset(config, training=False)
     evaluator = build_evaluator(config, valid_set.skeleton, len(valid_set))
-    train_loader, valid_loader = build_loader(config, True, train_set), build_loader(config, False, valid_set)
+    train_loader = build_loader(config, train_set, training=True)
+    valid_loader = build_loader(config, valid_set, training=False)
     paddle.seed(train.seed)
     network = get_pose_net(config.model)
     scheduler = get_scheduler(train, len(train_loader))

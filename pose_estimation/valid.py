@@ -60,7 +60,7 @@ def validate_network(arguments, config):
     log = make_logger(log_file)
     for line in (device, loaded, f"=> load {len(dataset)} samples"):
         log.info(line)
-    loader = build_loader(config, False, dataset)
+    loader = build_loader(config, dataset, training=False)
     prefix = folder / "val" if config.debug.debug else None
     criterion = JointsMSELoss(config.loss.use_target_weight)
     try:

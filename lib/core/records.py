@@ -31,6 +31,10 @@ def _finite(value):
     return value
 
 
+def _lower(value):
+    return value.lower() if isinstance(value, str) else value
+
+
 def _tuple(value):
     return tuple(value) if isinstance(value, list) else value
 
@@ -75,7 +79,7 @@ class ExtraConfig(Record):
 
 class ModelConfig(Record):
     name: Literal["pose_resnet"] = "pose_resnet"
-    backbone: Literal["resnet"] = "resnet"
+    backbone: Annotated[Literal["resnet"], BeforeValidator(_lower)] = "resnet"
     style: Literal["pytorch"] = "pytorch"
     depth: Literal[18, 34, 50, 101, 152] = 50
     pretrained: str = ""

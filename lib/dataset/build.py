@@ -26,7 +26,7 @@ def build_dataset(config, training):
     return JointsDataset(persons, skeleton, settings)
 
 
-def build_loader(config, training, dataset):
+def build_loader(config, dataset, training):
     """The BatchLoader of a data set: shuffled batches of TRAIN.BATCH_SIZE, or TEST.BATCH_SIZE in order."""
     train = config.train
     if training:

@@ -56,7 +56,7 @@ def test_five_real_persons_are_predicted_as_by_the_original(
             "WORKERS": 0,
         },
     )
-    loader = build_loader(config, False, build_dataset(config, training=False))
+    loader = build_loader(config, build_dataset(config, training=False), training=False)
     crops = np.ascontiguousarray(recorded["input_bgr_uint8"].transpose(0, 2, 3, 1))
     seen, original = [], engine.predict_heatmaps
     monkeypatch.setattr(engine, "predict_heatmaps", lambda *words: seen.append(original(*words)) or seen[-1])

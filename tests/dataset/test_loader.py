@@ -173,6 +173,6 @@ def test_a_killed_worker_is_one_clear_error(config_of):
 def test_the_configuration_decides_batch_size_order_and_workers(config_of):
     config = config_of(**{"TRAIN.BATCH_SIZE": 2, "TEST.BATCH_SIZE": 5, "WORKERS": 3})
     dataset = build_dataset(config, training=False)
-    training, validation = build_loader(config, True, dataset), build_loader(config, False, dataset)
+    training, validation = (build_loader(config, dataset, training) for training in (True, False))
     assert (training.sampler.batch_size, training.sampler.shuffle, training.workers) == (2, True, 3)
     assert (validation.sampler.batch_size, validation.sampler.shuffle, validation.workers) == (5, False, 3)
