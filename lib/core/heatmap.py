@@ -11,6 +11,13 @@ import numpy as np
 
 from lib.utils.transforms import mirrored_order, transform_preds
 
+BACKBONE_STRIDE = 32  # a ResNet's last layer has a place for every 32 pixels, begun ones included
+
+
+def heatmap_size_of(image_size, deconv_layers=3):
+    """(width, height) of the heatmaps that the network makes of an input of (width, height)."""
+    return tuple(-(-side // BACKBONE_STRIDE) * 2**deconv_layers for side in image_size)
+
 
 def gaussian_vectors(joints, visible, image_size, heatmap_size, sigma):
     """The targets of N persons as one vector per axis: target[n, k, y, x] = vertical[n, k, y] * horizontal[n, k, x].

@@ -10,9 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from lib.core.heatmap import BACKBONE_STRIDE, heatmap_size_of
 from lib.core.skeletons import SKELETONS
-
-BACKBONE_STRIDE = 32
 
 
 def _number(value):
@@ -171,7 +170,7 @@ def _check_model(model):
     for side in model.image_size:
         if side % BACKBONE_STRIDE:
             raise ValueError(f"MODEL.IMAGE_SIZE: {list(model.image_size)}: both must be multiples of {BACKBONE_STRIDE}")
-    expected = tuple(side // BACKBONE_STRIDE * 2**layers for side in model.image_size)
+    expected = heatmap_size_of(model.image_size, layers)
     if extra.heatmap_size != expected:
         raise ValueError(
             f"MODEL.EXTRA.HEATMAP_SIZE: {list(extra.heatmap_size)}, but the network makes {list(expected)} (width, "

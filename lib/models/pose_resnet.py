@@ -6,15 +6,8 @@ import paddle
 from paddle import nn
 from paddle.vision.models.resnet import BasicBlock, BottleneckBlock, ResNet
 
-DEPTHS = (18, 34, 50, 101, 152)
-BACKBONE_STRIDE = 32
 # kernel size -> (padding, output_padding) that make a stride-2 deconvolution double its input exactly
 DECONV_KERNELS = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
-
-
-def heatmap_size_of(image_size, deconv_layers=3):
-    """(width, height) of the heatmaps for an input of (width, height)."""
-    return tuple(-(-side // BACKBONE_STRIDE) * 2**deconv_layers for side in image_size)
 
 
 class PoseResNet(nn.Layer):
