@@ -1,6 +1,7 @@
 # make demo   a network trained on drawn people, from nothing, in under ten minutes on a laptop
 # make test   the test suite
-# Both install what they need into .venv first. make PYTHON=python3.11 ... chooses the interpreter.
+# make setup  .venv with what this machine needs; demo and test do this first. PYTHON=python3.11 chooses another Python
+# make test-paddle2   the fast tests on Paddle 2.6.2; make bench: measurements; make mini-set: data/mpii.zip; make clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -26,7 +27,7 @@ define install
 endef
 
 help:
-	@sed -n '1,3s/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 
 setup: $(VENV)/.installed
 

@@ -55,8 +55,9 @@ def make_trainer(config, resume_from):
     if resume_from:
         progress = load_checkpoint(resume_from, network, optimizer)
         check_same_optimizer(progress, train)
-        if train.lr_type == "PolynomialDecay":  # counts steps, and an epoch may have another number of them now
-            scheduler.step(progress["epoch"] * len(train_loader))
+        progress["train"] = train.model_dump(by_alias=True)
+        # by this configuration, which may have another rate, or another number of steps in an epoch
+        scheduler.step(progress["epoch"] * (len(train_loader) if train.lr_type == "PolynomialDecay" else 1))
         loaded = f"=> going on from {resume_from} with epoch {progress['epoch']}"
     else:
         loaded = load_pretrained(network, config.model)
@@ -84,8 +85,10 @@ def main():
     config = config_from(arguments, "TRAIN.BATCH_SIZE")
 
     import_paddle()
+    from lib.core.checkpoint import CHECKPOINT_NAME
     from lib.core.config import dump_config
     from lib.core.report import describe_run, write_json
+    from lib.models.pose_resnet import count_parameters
 
     device = choose_device(config.gpus, asked=arguments.gpus is not None)
     loaded, trainer = make_trainer(config, arguments.resume_model)
@@ -95,15 +98,25 @@ def main():
     log = make_logger(log_file)
     if arguments.resume_model:
         bring_best(arguments.resume_model, folder)
-    run = {**describe_run(device), "pretrained": loaded, "total_batch_size": config.train.batch_size}
-    write_json(run, folder / "run.json")
+    elif (folder / CHECKPOINT_NAME).exists():
+        log.info(f"=> WARNING: {folder} holds an earlier run, which this one replaces; OUTPUT_DIR names another place")
+    run = {
+        **describe_run(device.removeprefix("=> device: ")),
+        "initial_weights": loaded.removeprefix("=> "),
+        "parameters": count_parameters(trainer.network),
+        "total_batch_size": config.train.batch_size,
+    }
+    write_json(run, folder / ("run_resumed.json" if arguments.resume_model else "run.json"))
     with replacing(folder / "config.yaml") as temporary:
         temporary.write_text(dump_config(config), encoding="utf-8")
     log.info(device)
     log.info(loaded)
     for loader in (trainer.train_loader, trainer.valid_loader):
         log.info(f"=> load {len(loader.dataset)} samples")
-    trainer.run(folder, log, open_scalars(scalar_folder, log))
+    scalars = open_scalars(scalar_folder, log)
+    trainer.run(folder, log, scalars)
+    if scalars:
+        scalars.close()
 
 
 if __name__ == "__main__":

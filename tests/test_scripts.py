@@ -111,7 +111,8 @@ class TestTraining:
         told = json.loads((trained.folder / "run.json").read_text())
         assert told["command"][:3] == ["train.py", "--cfg", str(trained.experiment)]
         assert told["device"] in trained.out
-        assert told["pretrained"] in trained.out
+        assert told["initial_weights"] in trained.out
+        assert told["parameters"] > 11_000_000
         assert told["total_batch_size"] == 4
         assert told["packages"].keys() >= {"paddle", "numpy", "opencv"}
         assert re.fullmatch(r"[0-9a-f]{40}|unknown", told["git_commit"])
@@ -159,6 +160,17 @@ class TestTraining:
         history = json.loads((more / "history.json").read_text())
         assert [row["epoch"] for row in history] == [0, 1, 2]
         assert (more / "model_best.pdparams").is_file()
+
+    def test_a_changed_rate_counts_from_the_first_step_when_it_goes_on(self, trained, call):
+        words = ["TRAIN.END_EPOCH", 4, "TRAIN.LR", 0.004, "OUTPUT_DIR", trained.place / "faster"]
+        out = call("train", "--resume_model", trained.folder, *words)
+        rates = [float(rate) for rate in re.findall(r"Lr ([0-9.]+)", out)]
+        assert rates == pytest.approx([0.004 * (1 - step / 8) ** 0.9 for step in (4, 5, 6, 7)], abs=6e-5)
+
+    def test_a_new_run_in_the_folder_of_an_old_one_says_so(self, trained, call):
+        words = ["TRAIN.END_EPOCH", 1, "OUTPUT_DIR", trained.place / "again"]
+        assert "WARNING" not in call("train", *words)
+        assert "holds an earlier run, which this one replaces" in call("train", *words)
 
     @pytest.mark.parametrize("given", [".", "checkpoint.pdckpt"])
     def test_its_best_weights_come_along_into_another_folder(self, trained, paddle, tmp_path, given):

@@ -102,7 +102,7 @@ def _rename(optimizer_state, names):
 def save_checkpoint(folder, network, optimizer, progress):
     """Everything to go on with, in `folder`/checkpoint.pdckpt.
 
-    progress: plain values to get back from `load_checkpoint` (epoch, best score, history, configuration).
+    progress: plain values to get back from `load_checkpoint` (next epoch, best score, history, training settings).
     """
     optimizer_state = _rename(optimizer.state_dict(), _parameter_names(network))
     state = {"network": network.state_dict(), "optimizer": optimizer_state, "progress": progress}

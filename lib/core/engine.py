@@ -2,6 +2,7 @@
 
 import logging
 import math
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +32,11 @@ from lib.utils.vis import save_debug_images
 
 
 def progress_bar(total, description):
-    """A tqdm bar on a terminal, nothing in a pipe."""
+    """A tqdm bar beneath the log lines on a terminal; none where either of the two goes to a pipe or file."""
     from tqdm import tqdm
 
-    return tqdm(total=total, desc=description, disable=None, leave=False)
+    disable = None if sys.stdout.isatty() else True  # None: tqdm looks at stderr itself
+    return tqdm(total=total, desc=description, disable=disable, leave=False)
 
 
 def validate(config, loader, network, criterion, log, prefix=None):
@@ -52,33 +54,32 @@ def validate(config, loader, network, criterion, log, prefix=None):
     flip_pairs = dataset.skeleton.flip_pairs if test.flip_test else None
     times, losses, scores = AverageMeter(), AverageMeter(), AverageMeter()
     network.eval()
-    bar = progress_bar(len(loader), "valid")
-    start = time.perf_counter()
-    for step, batch in enumerate(loader):
-        images = normalize_crops(batch["crop"], config.dataset.pixel_scale)
-        target = build_target(batch["horizontal"], batch["vertical"])
-        heatmaps = predict_heatmaps(network, images, flip_pairs, test.shift_heatmap)
-        with paddle.no_grad():
-            loss = float(criterion(paddle.to_tensor(heatmaps), target, paddle.to_tensor(batch["target_weight"])))
-        if not math.isfinite(loss):
-            raise RunError(f"the validation loss is {loss} at step {step}: the weights are not finite or far too large")
-        rows = batch["index"]
-        _, mean, counted = accuracy(heatmaps, target.numpy())
-        losses.update(loss, len(rows))
-        scores.update(mean, counted)
-        # the original box, not the batch's: validation does not augment, so they are the same
-        predictions[rows], values = get_final_preds(
-            heatmaps, dataset.persons.center[rows], dataset.persons.scale[rows], test.post_process
-        )
-        maxvals[rows] = values[..., 0]
-        times.update(time.perf_counter() - start)
+    with progress_bar(len(loader), "valid") as bar:
         start = time.perf_counter()
-        if step % config.print_freq == 0:
-            log.info(validation_line(step, len(loader), times, losses, scores))
-            if prefix:
-                save_debug_images(config.debug, f"{prefix}_{step}", batch, target.numpy(), heatmaps)
-        bar.update()
-    bar.close()
+        for step, batch in enumerate(loader):
+            images = normalize_crops(batch["crop"], config.dataset.pixel_scale)
+            target = build_target(batch["horizontal"], batch["vertical"])
+            heatmaps = predict_heatmaps(network, images, flip_pairs, test.shift_heatmap)
+            with paddle.no_grad():
+                loss = float(criterion(paddle.to_tensor(heatmaps), target, paddle.to_tensor(batch["target_weight"])))
+            if not math.isfinite(loss):
+                raise RunError(f"the validation loss is {loss} at step {step}: weights not finite, or far too large")
+            rows = batch["index"]
+            _, mean, counted = accuracy(heatmaps, target.numpy())
+            losses.update(loss, len(rows))
+            scores.update(mean, counted)
+            # validation does not augment: the persons' boxes are the crops'
+            predictions[rows], values = get_final_preds(
+                heatmaps, dataset.persons.center[rows], dataset.persons.scale[rows], test.post_process
+            )
+            maxvals[rows] = values[..., 0]
+            times.update(time.perf_counter() - start)
+            start = time.perf_counter()
+            if step % config.print_freq == 0:
+                log.info(validation_line(step, len(loader), times, losses, scores))
+                if prefix:
+                    save_debug_images(config.debug, f"{prefix}_{step}", batch, target.numpy(), heatmaps)
+            bar.update()
     return predictions, maxvals, losses.average, scores.average
 
 
@@ -137,28 +138,27 @@ class Trainer:
         meters = {name: AverageMeter() for name in ("time", "data", "lr", "loss", "accuracy")}
         loader.sampler.epoch = epoch
         self.network.train()
-        bar = progress_bar(len(loader), f"epoch {epoch}")
-        start = time.perf_counter()
-        for step, batch in enumerate(loader):
-            target = build_target(batch["horizontal"], batch["vertical"])
-            images = normalize_crops(batch["crop"], config.dataset.pixel_scale)
-            meters["data"].update(time.perf_counter() - start)
-            meters["lr"].update(self.optimizer.get_lr())
-            loss, heatmaps = self.train_step(images, target, batch, f"epoch {epoch}, step {step}")
-            count = heatmaps.shape[0]
-            meters["loss"].update(loss, count)
-            _, mean, counted = accuracy(heatmaps, target.numpy())
-            meters["accuracy"].update(mean, counted)
-            meters["time"].update(time.perf_counter() - start)
+        with progress_bar(len(loader), f"epoch {epoch}") as bar:
             start = time.perf_counter()
-            if step % config.print_freq == 0:
-                meters["speed"] = count / meters["time"].value
-                self._say(epoch, step, len(loader), meters)
-                if config.debug.debug:
-                    prefix = self.folder / f"train_{step}"
-                    save_debug_images(config.debug, prefix, batch, target.numpy(), heatmaps)
-            bar.update()
-        bar.close()
+            for step, batch in enumerate(loader):
+                target = build_target(batch["horizontal"], batch["vertical"])
+                images = normalize_crops(batch["crop"], config.dataset.pixel_scale)
+                meters["data"].update(time.perf_counter() - start)
+                meters["lr"].update(self.optimizer.get_lr())
+                loss, heatmaps = self.train_step(images, target, batch, f"epoch {epoch}, step {step}")
+                count = heatmaps.shape[0]
+                meters["loss"].update(loss, count)
+                _, mean, counted = accuracy(heatmaps, target.numpy())
+                meters["accuracy"].update(mean, counted)
+                meters["time"].update(time.perf_counter() - start)
+                start = time.perf_counter()
+                if step % config.print_freq == 0:
+                    meters["speed"] = count / meters["time"].value
+                    self._say(epoch, step, len(loader), meters)
+                    if config.debug.debug:
+                        prefix = self.folder / f"train_{step}"
+                        save_debug_images(config.debug, prefix, batch, target.numpy(), heatmaps)
+                bar.update()
         return {"train_loss": meters["loss"].average, "train_accuracy": meters["accuracy"].average}
 
     def train_step(self, images, target, batch, place):
@@ -171,7 +171,7 @@ class Trainer:
             names = ", ".join(Path(pictures[row]).name for row in batch["index"][:8])
             raise RunError(
                 f"the loss is {value} at {place}, learning rate {self.optimizer.get_lr():g}; pictures {names}, ... "
-                "Lower TRAIN.LR or look at these pictures; the checkpoint before this epoch is whole"
+                "Lower TRAIN.LR or look at these pictures; the checkpoint of the epoch before, if any, is whole"
             )
         loss.backward()
         self.optimizer.step()

@@ -69,7 +69,7 @@ def train_line(epoch, step, steps, meters, eta_seconds):
     return (
         f"Epoch: [{epoch}][{step}/{steps}]\tTime {time.value:.3f}s ({time.average:.3f}s)\t"
         f"Speed {meters['speed']:.1f} samples/s\tData {data.value:.3f}s ({data.average:.3f}s)\t"
-        f"Lr {lr.value:.4f} ({lr.average:.4f})\tLoss {loss.value:.5f} ({loss.average:.5f})\t"
+        f"Lr {_rate(lr.value)} ({_rate(lr.average)})\tLoss {loss.value:.5f} ({loss.average:.5f})\t"
         f"Accuracy {score.value:.3f} ({score.average:.3f})\teta: {_clock(eta_seconds)}"
     )
 
@@ -80,6 +80,11 @@ def validation_line(step, steps, time, loss, score):
         f"Test: [{step}/{steps}]\tTime {time.value:.3f} ({time.average:.3f})\t"
         f"Loss {loss.value:.4f} ({loss.average:.4f})\tAccuracy {score.value:.3f} ({score.average:.3f})"
     )
+
+
+def _rate(value):
+    """A learning rate with four places as in the original's log, or as 1.0e-05 where these would be zeros."""
+    return f"{value:.4f}" if value >= 1e-4 else f"{value:.1e}"
 
 
 def _clock(seconds):
@@ -119,6 +124,8 @@ def read_predictions(path):
         raise UserError(f"{path} is not a pred.mat with `preds` in it ({type(error).__name__})") from error
     if predictions.ndim != 3 or predictions.shape[2] < 2:
         raise UserError(f"{path}: preds has shape {predictions.shape}, expected (persons, joints, 2)")
+    if not np.isfinite(predictions).all():
+        raise UserError(f"{path}: preds holds values that are not finite numbers")
     return predictions[..., :2] - 1.0
 
 

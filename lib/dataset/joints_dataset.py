@@ -55,7 +55,7 @@ class SampleSettings:
 
 @dataclass
 class JointsDataset:
-    """Crops, joints and targets of annotated persons.
+    """Crops and joints of annotated persons; `collate` adds the targets.
 
     `dataset[index]` or, for another epoch's augmentation, `dataset[epoch, index]` is a dict:
     crop (h, w, 3) uint8 in the network's colour order, joints (K, 2) float64 in crop pixels, visible (K,),
