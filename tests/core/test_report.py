@@ -191,7 +191,8 @@ def test_a_run_outside_of_git_is_described_too(monkeypatch):
 
 
 def test_a_small_learning_rate_is_not_logged_as_zero():
-    assert [report._rate(value) for value in (0.001, 0.0001, 1e-5, 2.5e-6)] == ["0.0010", "0.0001", "1.0e-05", "2.5e-06"]
+    rates = [report._rate(value) for value in (0.001, 0.0001, 1e-5, 2.5e-6)]
+    assert rates == ["0.0010", "0.0001", "1.0e-05", "2.5e-06"]
 
 
 def test_predictions_that_are_not_numbers_are_refused(tmp_path):
