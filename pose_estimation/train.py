@@ -38,7 +38,7 @@ def make_trainer(config, resume_from):
     from lib.core.checkpoint import load_checkpoint
     from lib.core.engine import Trainer
     from lib.core.loss import JointsMSELoss
-    from lib.core.optim import get_optimizer, get_scheduler
+    from lib.core.optim import get_optimizer, get_scheduler, go_to_epoch
     from lib.dataset.build import build_dataset, build_evaluator, build_loader
     from lib.models.build import get_pose_net, load_pretrained
 
@@ -57,7 +57,7 @@ def make_trainer(config, resume_from):
         check_same_optimizer(progress, train)
         progress["train"] = train.model_dump(by_alias=True)
         # by this configuration, which may have another rate, or another number of steps in an epoch
-        scheduler.step(progress["epoch"] * (len(train_loader) if train.lr_type == "PolynomialDecay" else 1))
+        go_to_epoch(scheduler, progress["epoch"], len(train_loader))
         loaded = f"=> going on from {resume_from} with epoch {progress['epoch']}"
     else:
         loaded = load_pretrained(network, config.model)

@@ -13,12 +13,17 @@ def get_scheduler(train, steps_per_epoch):
         scheduler = paddle.optimizer.lr.PolynomialDecay(
             train.lr, decay_steps=train.end_epoch * steps_per_epoch, end_lr=0.0, power=0.9
         )
-        scheduler.step(train.begin_epoch * steps_per_epoch)
-        return scheduler
-    milestones = sorted(set(train.lr_step)) or [train.end_epoch]  # Paddle wants at least one
-    scheduler = paddle.optimizer.lr.MultiStepDecay(train.lr, milestones, gamma=train.lr_factor)
-    scheduler.step(train.begin_epoch)
+    else:
+        milestones = sorted(set(train.lr_step)) or [train.end_epoch]  # Paddle wants at least one
+        scheduler = paddle.optimizer.lr.MultiStepDecay(train.lr, milestones, gamma=train.lr_factor)
+    go_to_epoch(scheduler, train.begin_epoch, steps_per_epoch)
     return scheduler
+
+
+def go_to_epoch(scheduler, epoch, steps_per_epoch):
+    """Puts a schedule of `get_scheduler` at the beginning of an epoch."""
+    counts_steps = isinstance(scheduler, paddle.optimizer.lr.PolynomialDecay)
+    scheduler.step(epoch * steps_per_epoch if counts_steps else epoch)
 
 
 def get_optimizer(train, scheduler, parameters):
