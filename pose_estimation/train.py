@@ -36,6 +36,7 @@ def make_trainer(config, resume_from):
     import paddle
 
     from lib.core.checkpoint import load_checkpoint
+    from lib.core.ema import WeightAverage
     from lib.core.engine import Trainer
     from lib.core.loss import JointsMSELoss
     from lib.core.optim import get_optimizer, get_scheduler, go_to_epoch
@@ -44,7 +45,9 @@ def make_trainer(config, resume_from):
 
     train = config.train
     train_set, valid_set = build_dataset(config, training=True), build_dataset(config, training=False)
-    evaluator = build_evaluator(config, valid_set.skeleton, len(valid_set))
+    evaluator = build_evaluator(config, valid_set.persons)
+    if not evaluator.has_truth:
+        raise UserError(f"DATASET.TEST_SET: {config.dataset.test_set} has no ground truth to validate by")
     train_loader = build_loader(config, train_set, training=True)
     valid_loader = build_loader(config, valid_set, training=False)
     paddle.seed(train.seed)
@@ -53,7 +56,8 @@ def make_trainer(config, resume_from):
     optimizer = get_optimizer(train, scheduler, network.parameters())
     progress = {"epoch": train.begin_epoch, "best": None, "history": [], "train": train.model_dump(by_alias=True)}
     if resume_from:
-        progress = load_checkpoint(resume_from, network, optimizer)
+        average = WeightAverage(network, train.ema) if train.ema else None
+        progress = load_checkpoint(resume_from, network, optimizer, average)
         check_same_optimizer(progress, train)
         progress["train"] = train.model_dump(by_alias=True)
         # by this configuration, which may have another rate, or another number of steps in an epoch
@@ -61,9 +65,10 @@ def make_trainer(config, resume_from):
         loaded = f"=> going on from {resume_from} with epoch {progress['epoch']}"
     else:
         loaded = load_pretrained(network, config.model)
+        average = WeightAverage(network, train.ema) if train.ema else None
     criterion = JointsMSELoss(config.loss.use_target_weight)
     return loaded, Trainer(
-        config, network, criterion, optimizer, scheduler, train_loader, valid_loader, evaluator, progress
+        config, network, criterion, optimizer, scheduler, train_loader, valid_loader, evaluator, progress, average
     )
 
 
@@ -113,6 +118,8 @@ def main():
     log.info(loaded)
     for loader in (trainer.train_loader, trainer.valid_loader):
         log.info(f"=> load {len(loader.dataset)} samples")
+        if loader.dataset.persons.note:
+            log.info(loader.dataset.persons.note)
     scalars = open_scalars(scalar_folder, log)
     trainer.run(folder, log, scalars)
     if scalars:

@@ -1,6 +1,7 @@
 """Validates a pose network, or saved predictions: prints the table, writes pred.mat and results.json."""
 
 import argparse
+from pathlib import Path
 
 import _init_paths  # noqa: F401
 
@@ -12,80 +13,118 @@ from lib.utils.runtime import choose_device, import_paddle, make_logger, run_scr
 def parse_arguments():
     parser = make_parser(__doc__)
     on_or_off = argparse.BooleanOptionalAction
-    parser.add_argument("--model-file", metavar="FILE", help="weights (.pdparams) or a checkpoint (.pdckpt)")
+    parser.add_argument("--model-file", metavar="FILE", help="weights (.pdparams), a checkpoint (.pdckpt), or .onnx")
     parser.add_argument("--flip-test", action=on_or_off, help="average with the mirrored picture (TEST.FLIP_TEST)")
     parser.add_argument("--post-process", action=on_or_off, help="quarter-pixel offset (TEST.POST_PROCESS)")
     parser.add_argument("--shift-heatmap", action=on_or_off, help="shift the mirrored heatmaps (TEST.SHIFT_HEATMAP)")
-    parser.add_argument("--pred-file", metavar="MAT", help="score this pred.mat instead of running a network")
+    detected = "COCO: detected boxes, those of --coco-bbox-file (TEST.USE_GT_BBOX false)"
+    parser.add_argument("--use-detect-bbox", action="store_const", const=False, help=detected)
+    parser.add_argument("--coco-bbox-file", metavar="JSON", help="COCO: detected boxes (TEST.COCO_BBOX_FILE)")
+    parser.add_argument(
+        "--pred-file", metavar="FILE", help="score this pred.mat, or COCO result JSON, instead of running a network"
+    )
     arguments = parser.parse_intermixed_args()
     flags = (("model_file", "TEST.MODEL_FILE"), ("flip_test", "TEST.FLIP_TEST"))
     flags += (("post_process", "TEST.POST_PROCESS"), ("shift_heatmap", "TEST.SHIFT_HEATMAP"))
+    flags += (("use_detect_bbox", "TEST.USE_GT_BBOX"), ("coco_bbox_file", "TEST.COCO_BBOX_FILE"))
     return arguments, config_from(arguments, "TEST.BATCH_SIZE", flags)
 
 
 def score_predictions(arguments, config):
     """Scores a prediction file; no network, no pictures, no Paddle."""
-    from lib.core.report import read_predictions, report_results
-    from lib.core.skeletons import SKELETONS
+    from lib.core.report import report_results
     from lib.dataset.build import build_evaluator
 
-    evaluator = build_evaluator(config, SKELETONS[config.dataset.dataset])
-    results = evaluator.evaluate(read_predictions(arguments.pred_file))
+    evaluator = build_evaluator(config)
+    if not evaluator.has_truth:
+        raise UserError(f"the set {config.dataset.test_set} has no ground truth to score {arguments.pred_file} by")
+    results = evaluator.evaluate_file(arguments.pred_file)
     folder, log_file, _ = run_folder(config, arguments.cfg, "valid")
     log = make_logger(log_file)
     log.info(f"=> load {len(evaluator)} samples")
     report_results(arguments.pred_file, results, {"predictions": arguments.pred_file}, folder, log)
 
 
-def validate_network(arguments, config):
-    """Runs the network over the validation set and scores what it predicts."""
+def open_network(arguments, config):
+    """(run, lines that say what runs where): the network of TEST.MODEL_FILE, Paddle's or ONNX."""
+    model, path = config.model, config.test.model_file
+    if not path:
+        raise UserError("no weights to validate: give --model-file FILE, or --pred-file to score saved predictions")
+    if Path(path).suffix.lower() == ".onnx":
+        from lib.core.onnx_network import OnnxRun
+
+        width, height = model.extra.heatmap_size
+        run = OnnxRun(
+            path, model.image_size, (model.num_joints, height, width), config.dataset.pixel_scale,
+            use_gpu=config.gpus not in ("", "cpu"),
+        )  # fmt: skip
+        return run, [run.line]
+
     import_paddle()
     from lib.core.checkpoint import load_weights
-    from lib.core.engine import validate
-    from lib.core.loss import JointsMSELoss
-    from lib.core.report import architecture_name, report_results, write_predictions
-    from lib.dataset.build import build_dataset, build_evaluator, build_loader
+    from lib.core.inference import PaddleRun
     from lib.models.build import get_pose_net
 
-    if not config.test.model_file:
-        raise UserError("no weights to validate: give --model-file FILE, or --pred-file to score saved predictions")
     device = choose_device(config.gpus, asked=arguments.gpus is not None)
+    network = get_pose_net(model)
+    loaded = load_weights(network, path)
+    return PaddleRun(network, config.dataset.pixel_scale), [device, loaded]
+
+
+def validate_network(arguments, config):
+    """Runs the network over the validation set and scores what it predicts."""
+    from lib.core.report import architecture_name, report_results
+    from lib.core.validation import validate
+    from lib.dataset.build import build_dataset, build_evaluator, build_loader
+
     dataset = build_dataset(config, training=False)
-    has_truth = config.dataset.test_set != "test"
-    evaluator = build_evaluator(config, dataset.skeleton, len(dataset)) if has_truth else None
-    network = get_pose_net(config.model)
-    loaded = load_weights(network, config.test.model_file)
+    evaluator = build_evaluator(config, dataset.persons)
+    run, lines = open_network(arguments, config)
 
     folder, log_file, _ = run_folder(config, arguments.cfg, "valid")
     log = make_logger(log_file)
-    for line in (device, loaded, f"=> load {len(dataset)} samples"):
-        log.info(line)
+    for line in (*lines, f"=> load {len(dataset)} samples", dataset.persons.note):
+        if line:
+            log.info(line)
     loader = build_loader(config, dataset, training=False)
     prefix = folder / "val" if config.debug.debug else None
-    criterion = JointsMSELoss(config.loss.use_target_weight)
     try:
-        predictions, _, loss, score = validate(config, loader, network, criterion, log, prefix)
+        predictions, scores, loss, accuracy = validate(config, loader, run, log, prefix)
     finally:
         loader.close()
-    write_predictions(predictions, folder / "pred.mat")
-    log.info(f"=> saving predictions to {folder / 'pred.mat'}")
-    if evaluator is None:
-        log.info("=> the test set has no ground truth here: pred.mat is for MPII's own evaluation")
+    log.info(f"=> saving predictions to {evaluator.save(predictions, scores, folder)}")
+    if not evaluator.has_truth:
+        log.info(f"=> the set {config.dataset.test_set} has no ground truth here: predictions are saved, not scored")
         return
-    conditions = {"model_file": config.test.model_file, "loss": loss, "accuracy": score, **describe_test(config)}
-    report_results(architecture_name(config.model), evaluator.evaluate(predictions), conditions, folder, log)
+    results = evaluator.evaluate(predictions, scores)
+    conditions = {"model_file": config.test.model_file, **describe_test(config)}
+    if config.test.use_gt_bbox:  # a detected person's joints are not known
+        conditions |= {"loss": loss, "accuracy": accuracy}
+    report_results(architecture_name(config.model), results, conditions, folder, log)
 
 
 def describe_test(config):
     """What a figure depends on besides the weights."""
-    return {
-        "boxes": "ground truth",
-        "flip_test": config.test.flip_test,
-        "post_process": config.test.post_process,
-        "shift_heatmap": config.test.shift_heatmap,
+    from lib.dataset.build import metric_of
+
+    test, skeleton, metric = config.test, config.skeleton, metric_of(config)
+    described = {
+        "boxes": "ground truth" if test.use_gt_bbox else "detected",
+        "flip_test": test.flip_test,
+        "decode": test.decoder,
+        "shift_heatmap": test.shift,
+        "udp": test.udp,
         "color_order": "RGB" if config.dataset.color_rgb else "BGR",
         "pixel_scale": config.dataset.pixel_scale,
+        "metric": metric,
     }
+    if metric == "ap":
+        described |= {"oks_thre": test.oks_thre, "in_vis_thre": test.in_vis_thre, "soft_nms": test.soft_nms}
+    if metric == "pck":
+        described |= {"pck_reference": skeleton.pck_reference, "pck_threshold": skeleton.pck_threshold}
+    if not test.use_gt_bbox:
+        described |= {"coco_bbox_file": test.coco_bbox_file, "image_thre": test.image_thre}
+    return described
 
 
 def main():

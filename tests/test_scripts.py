@@ -209,8 +209,8 @@ class TestValidating:
         assert report["conditions"] == {
             "model_file": str(trained.folder / "model_best.pdparams"),
             "loss": pytest.approx(0.0125, abs=0.002), "accuracy": report["conditions"]["accuracy"],
-            "boxes": "ground truth", "flip_test": True, "post_process": True, "shift_heatmap": True,
-            "color_order": "BGR", "pixel_scale": 255.0,
+            "boxes": "ground truth", "flip_test": True, "decode": "quarter", "shift_heatmap": True,
+            "udp": False, "color_order": "BGR", "pixel_scale": 255.0, "metric": "pckh",
         }  # fmt: skip
         assert "=> ground truth boxes, with flip test, BGR pictures" in out
 
@@ -233,7 +233,7 @@ class TestValidating:
 
     def test_written_predictions_count_from_one(self, trained, call, monkeypatch):
         known = np.arange(4 * 16 * 2, dtype=np.float32).reshape(4, 16, 2)
-        monkeypatch.setattr("lib.core.engine.validate", lambda *_: (known, None, 0.01, 0.5))
+        monkeypatch.setattr("lib.core.validation.validate", lambda *_: (known, None, 0.01, 0.5))
         call("valid", "--model-file", trained.folder / "model_best.pdparams", "OUTPUT_DIR", trained.place / "known")
         (written,) = (trained.place / "known").rglob("pred.mat")
         np.testing.assert_array_equal(scipy.io.loadmat(written)["preds"], known + 1)
@@ -246,7 +246,7 @@ class TestValidating:
         assert "=> ground truth boxes, without flip test, BGR pictures" in out
         plain = trained.place / "plain" / trained.folder.relative_to(trained.place / "output")
         conditions = json.loads((plain / "results.json").read_text())["conditions"]
-        assert [conditions[name] for name in ("flip_test", "post_process", "shift_heatmap")] == [False] * 3
+        assert [conditions[name] for name in ("flip_test", "decode", "shift_heatmap")] == [False, "none", False]
         assert not np.array_equal(scipy.io.loadmat(plain / "pred.mat")["preds"], with_flip)
 
     def test_overrides_may_stand_before_and_behind_the_options(self, trained, call):

@@ -99,19 +99,23 @@ def _rename(optimizer_state, names):
     return renamed
 
 
-def save_checkpoint(folder, network, optimizer, progress):
+def save_checkpoint(folder, network, optimizer, progress, average=None):
     """Everything to go on with, in `folder`/checkpoint.pdckpt.
 
     progress: plain values to get back from `load_checkpoint` (next epoch, best score, history, training settings).
+    average: a WeightAverage that is saved too.
     """
     optimizer_state = _rename(optimizer.state_dict(), _parameter_names(network))
     state = {"network": network.state_dict(), "optimizer": optimizer_state, "progress": progress}
+    if average:
+        state["average"] = {"state": average.state, "step": average.step}
     save_atomically(state, Path(folder) / CHECKPOINT_NAME)
 
 
-def load_checkpoint(path, network, optimizer):
-    """Restores network and optimizer (with its schedule) from a run folder or checkpoint file; returns `progress`.
+def load_checkpoint(path, network, optimizer, average=None):
+    """Restores network, optimizer (with its schedule) and average from a run folder or checkpoint file.
 
+    Returns `progress`. A run that begins to average now starts from the checkpoint's weights.
     Raises UserError where there is none or it is of another network.
     """
     path = Path(path)
@@ -125,4 +129,7 @@ def load_checkpoint(path, network, optimizer):
         raise UserError(f"--resume_model: {path} holds weights only; give it as MODEL.PRETRAINED to start from them")
     ours = {name: paddles for paddles, name in _parameter_names(network).items()}
     optimizer.set_state_dict(_rename(state["optimizer"], ours))
+    if average:
+        saved = state.get("average", {"state": network.state_dict(), "step": 0})
+        average.restore(saved["state"], saved["step"])
     return state["progress"]

@@ -8,17 +8,18 @@ import difflib
 import yaml
 from pydantic import ValidationError
 
-from lib.core.records import Config, Record
+from lib.core.fields import Record
+from lib.core.records import Config
 from lib.utils.errors import UserError
 
 # In the original's YAML files and read by nobody here: accepted, said once, ignored
 UNREAD_KEYS = frozenset(
     (
         "CUDNN.BENCHMARK", "CUDNN.DETERMINISTIC", "CUDNN.ENABLED", "DATASET.HYBRID_JOINTS_TYPE", "TEST.BBOX_THRE",
-        "TEST.COCO_BBOX_FILE", "TEST.IMAGE_THRE", "TEST.IN_VIS_THRE", "TEST.NMS_THRE", "TEST.OKS_THRE",
-        "TEST.USE_GT_BBOX", "TRAIN.CHECKPOINT", "TRAIN.GAMMA1", "TRAIN.GAMMA2", "TRAIN.RESUME",
+        "TEST.NMS_THRE", "TRAIN.CHECKPOINT", "TRAIN.GAMMA1", "TRAIN.GAMMA2", "TRAIN.RESUME",
     )
 )  # fmt: skip
+SKELETON_KEY = "DATASET.SKELETON"  # a name alone is short for the NAME of a section
 LAYERS_KEY = "MODEL.EXTRA.NUM_LAYERS"  # the original's name of MODEL.DEPTH
 
 
@@ -53,6 +54,8 @@ def _say(error, source):
     message = error["msg"].removeprefix("Value error, ")
     if not path:  # a check across keys names its key itself
         return f"{source}: {message}"
+    if isinstance(error["input"], dict):  # a check across a section's keys begins with the key
+        return f"{source}: {path}.{message}"
     return f"{source}: {path}: {message[0].lower() + message[1:]}, got {error['input']!r}"
 
 
@@ -103,7 +106,7 @@ def parse_overrides(words):
     for key, word in zip(words[::2], words[1::2], strict=True):
         if key not in KNOWN_KEYS:
             raise UserError(f"command line: unknown key {key}{_nearest(key)}")
-        if FIELDS.get(key) is str:
+        if FIELDS.get(key) is str or key == SKELETON_KEY:
             values[key] = word  # 2024, no or 1e3 may be a folder's name
             continue
         if any(known.startswith(f"{key}.") for known in KNOWN_KEYS):
@@ -113,6 +116,12 @@ def parse_overrides(words):
         except yaml.YAMLError as error:
             raise UserError(f"command line: {key}: {word!r} is not a YAML value") from error
     return values
+
+
+def _long_form(flat):
+    """`DATASET.SKELETON: coco` as `DATASET.SKELETON.NAME: coco`."""
+    return {f"{key}.NAME" if key == SKELETON_KEY and isinstance(value, str) else key: value
+            for key, value in flat.items()}  # fmt: skip
 
 
 def _one_depth(flat, source):
@@ -132,8 +141,8 @@ def read_config(path, overrides=None, warn=print):
     warn: called with one line where the file holds keys that nothing reads.
     Raises UserError with the dotted key, the file, what was expected and the nearest valid key.
     """
-    flat = _read_yaml(path)
-    overrides = dict(overrides or {})
+    flat = _long_form(_read_yaml(path))
+    overrides = _long_form(overrides or {})
     if overrides.keys() & {"MODEL.DEPTH", LAYERS_KEY}:  # the command line says the depth, under either name
         flat = {key: value for key, value in flat.items() if key not in ("MODEL.DEPTH", LAYERS_KEY)}
     source = str(path) if not overrides else f"{path} with the command line's overrides"

@@ -1,94 +1,34 @@
-"""The loops: training with validation after each epoch, and validation alone."""
+"""The training loop, with validation after each epoch."""
 
+import contextlib
 import logging
 import math
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import paddle
 
 from lib.core.checkpoint import BEST_NAME, FINAL_NAME, save_atomically, save_checkpoint
+from lib.core.ema import WeightAverage
 from lib.core.evaluate import accuracy
-from lib.core.evaluators import PCKhEvaluator
-from lib.core.heatmap import get_final_preds
-from lib.core.inference import build_target, normalize_crops, predict_heatmaps
+from lib.core.inference import PaddleRun, build_target, normalize_crops
 from lib.core.records import Config
-from lib.core.report import (
-    AverageMeter,
-    architecture_name,
-    draw_curves,
-    table_lines,
-    train_line,
-    validation_line,
-    write_json,
-)
+from lib.core.report import AverageMeter, architecture_name, draw_curves, table_lines, train_line, write_json
+from lib.core.validation import progress_bar, validate
 from lib.dataset.loader import BatchLoader
 from lib.utils.errors import RunError
 from lib.utils.runtime import LOGGER_NAME
 from lib.utils.vis import save_debug_images
 
 
-def progress_bar(total, description):
-    """A tqdm bar beneath the log lines on a terminal; none where either of the two goes to a pipe or file."""
-    from tqdm import tqdm
-
-    disable = None if sys.stdout.isatty() else True  # None: tqdm looks at stderr itself
-    return tqdm(total=total, desc=description, disable=disable, leave=False)
-
-
-def validate(config, loader, network, criterion, log, prefix=None):
-    """Predictions for a whole data set, in its order.
-
-    loader: a BatchLoader over a JointsDataset, in order; prefix: file prefix for debug pictures, None for none.
-    Returns predictions (N, K, 2) float32, 0-based picture pixels, maxvals (N, K), and the mean loss and accuracy.
-    Memory beyond a batch grows by N * K * 3 floats only.
-    Raises RunError where the heatmaps are not finite: the highest of them would be drawn as the first pixel.
-    """
-    dataset, test = loader.dataset, config.test
-    joint_count = len(dataset.skeleton.joints)
-    predictions = np.zeros((len(dataset), joint_count, 2), dtype=np.float32)
-    maxvals = np.zeros((len(dataset), joint_count), dtype=np.float32)
-    flip_pairs = dataset.skeleton.flip_pairs if test.flip_test else None
-    times, losses, scores = AverageMeter(), AverageMeter(), AverageMeter()
-    network.eval()
-    with progress_bar(len(loader), "valid") as bar:
-        start = time.perf_counter()
-        for step, batch in enumerate(loader):
-            images = normalize_crops(batch["crop"], config.dataset.pixel_scale)
-            target = build_target(batch["horizontal"], batch["vertical"])
-            heatmaps = predict_heatmaps(network, images, flip_pairs, test.shift_heatmap)
-            with paddle.no_grad():
-                loss = float(criterion(paddle.to_tensor(heatmaps), target, paddle.to_tensor(batch["target_weight"])))
-            if not math.isfinite(loss):
-                raise RunError(f"the validation loss is {loss} at step {step}: weights not finite, or far too large")
-            rows = batch["index"]
-            _, mean, counted = accuracy(heatmaps, target.numpy())
-            losses.update(loss, len(rows))
-            scores.update(mean, counted)
-            # validation does not augment: the persons' boxes are the crops'
-            predictions[rows], values = get_final_preds(
-                heatmaps, dataset.persons.center[rows], dataset.persons.scale[rows], test.post_process
-            )
-            maxvals[rows] = values[..., 0]
-            times.update(time.perf_counter() - start)
-            start = time.perf_counter()
-            if step % config.print_freq == 0:
-                log.info(validation_line(step, len(loader), times, losses, scores))
-                if prefix:
-                    save_debug_images(config.debug, f"{prefix}_{step}", batch, target.numpy(), heatmaps)
-            bar.update()
-    return predictions, maxvals, losses.average, scores.average
-
-
 @dataclass
 class Trainer:
     """Trains a network epoch by epoch and keeps what is needed to go on.
 
-    train_loader and valid_loader are BatchLoaders. `progress` is what a checkpoint keeps besides the weights: the next
-    epoch, the best score, the history of epochs, the training settings.
+    train_loader and valid_loader are BatchLoaders; evaluator: see lib.core.evaluators. average: the running average of
+    the weights, which is then what is validated and saved as best and final. `progress` is what a checkpoint keeps
+    besides the weights: the next epoch, the best score, the history of epochs, the training settings.
     """
 
     config: Config
@@ -98,8 +38,9 @@ class Trainer:
     scheduler: paddle.optimizer.lr.LRScheduler
     train_loader: BatchLoader
     valid_loader: BatchLoader
-    evaluator: PCKhEvaluator
+    evaluator: object
     progress: dict
+    average: WeightAverage | None = None
     folder: Path = Path()
     log: logging.Logger = logging.getLogger(LOGGER_NAME)
     scalars: object = None
@@ -126,10 +67,10 @@ class Trainer:
                 self.scheduler.step()
             row.update(self.validate_epoch(epoch))
             self._finish_epoch(row)
-        save_atomically(self.network.state_dict(), self.folder / FINAL_NAME)
+        save_atomically(self._good_weights(), self.folder / FINAL_NAME)
         self.log.info(f"=> saving final model state to {self.folder / FINAL_NAME}")
         if self.progress["history"]:
-            draw_curves(self.progress["history"], self.folder / "curves.png")
+            draw_curves(self.progress["history"], self.folder / "curves.png", self.evaluator.main_figure)
             self.log.info(f"=> saving curves to {self.folder / 'curves.png'}")
 
     def train_epoch(self, epoch):
@@ -157,7 +98,8 @@ class Trainer:
                     self._say(epoch, step, len(loader), meters)
                     if config.debug.debug:
                         prefix = self.folder / f"train_{step}"
-                        save_debug_images(config.debug, prefix, batch, target.numpy(), heatmaps)
+                        skeleton = loader.dataset.skeleton
+                        save_debug_images(config.debug, prefix, batch, target.numpy(), heatmaps, skeleton)
                 bar.update()
         return {"train_loss": meters["loss"].average, "train_accuracy": meters["accuracy"].average}
 
@@ -176,17 +118,22 @@ class Trainer:
         loss.backward()
         self.optimizer.step()
         self.optimizer.clear_grad()
+        if self.average:
+            self.average.update(self.network)
         if self.config.train.lr_type == "PolynomialDecay":
             self.scheduler.step()
         return value, output.detach().numpy()
 
+    def _good_weights(self):
+        return self.average.state if self.average else self.network.state_dict()
+
     def validate_epoch(self, epoch):
         """Validates after an epoch; returns loss, accuracy and the evaluator's results."""
         prefix = self.folder / "val" if self.config.debug.debug else None
-        predictions, _, loss, score = validate(
-            self.config, self.valid_loader, self.network, self.criterion, self.log, prefix
-        )
-        results = self.evaluator.evaluate(predictions)
+        with self.average.applied(self.network) if self.average else contextlib.nullcontext():
+            run = PaddleRun(self.network, self.config.dataset.pixel_scale)
+            predictions, scores, loss, score = validate(self.config, self.valid_loader, run, self.log, prefix)
+        results = self.evaluator.evaluate(predictions, scores)
         for line in table_lines(architecture_name(self.config.model), results):
             self.log.info(line)
         return {"valid_loss": loss, "valid_accuracy": score, "results": results}
@@ -205,7 +152,7 @@ class Trainer:
 
     def _finish_epoch(self, row):
         """Keeps the best weights and everything to go on with."""
-        score, best = row["results"]["Mean"], self.progress["best"]
+        score, best = row["results"][self.evaluator.main_figure], self.progress["best"]
         self._scalar("valid_loss", row["valid_loss"], row["epoch"])
         self._scalar("valid_accuracy", row["valid_accuracy"], row["epoch"])
         for name, value in row["results"].items():
@@ -216,6 +163,6 @@ class Trainer:
         self.progress["history"].append(row)
         self.log.info(f"=> saving checkpoint to {self.folder}")
         if is_best:
-            save_atomically(self.network.state_dict(), self.folder / BEST_NAME)
-        save_checkpoint(self.folder, self.network, self.optimizer, self.progress)
+            save_atomically(self._good_weights(), self.folder / BEST_NAME)
+        save_checkpoint(self.folder, self.network, self.optimizer, self.progress, self.average)
         write_json(self.progress["history"], self.folder / "history.json")

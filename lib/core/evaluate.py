@@ -26,6 +26,14 @@ def accuracy(output, target, threshold=0.5):
     return per_joint, float(per_joint[shown > 0].sum() / max(count, 1)), count
 
 
+def heatmap_loss(output, target, target_weight=None):
+    """JointsMSELoss of numpy heatmaps (N, K, H, W), for validation; target_weight (N, K, 1) or None."""
+    difference = output - target
+    if target_weight is not None:
+        difference = difference * target_weight[..., None]
+    return 0.5 * float(np.mean(np.square(difference), dtype=np.float64))
+
+
 def head_sizes(head_boxes):
     """MPII's head size per person from head boxes (2, 2, N) [[x1, y1], [x2, y2]]: 0.6 of the diagonal, in pixels."""
     return 0.6 * np.linalg.norm(head_boxes[1] - head_boxes[0], axis=0)

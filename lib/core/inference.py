@@ -1,8 +1,7 @@
-"""From crops to heatmaps, on the device: what training, validation and inference share."""
+"""From crops to heatmaps with Paddle, on the device: what training, validation and inference share."""
 
 import paddle
 
-from lib.core.heatmap import flip_back, shift_right
 from lib.utils.image import normalization
 
 
@@ -20,15 +19,13 @@ def build_target(horizontal, vertical):
     return vertical.unsqueeze(3) * horizontal.unsqueeze(2)
 
 
-@paddle.no_grad()
-def predict_heatmaps(network, images, flip_pairs=None, shift_heatmap=True):
-    """Heatmaps (N, K, H, W) float32 numpy of normalised images (N, 3, h, w).
+class PaddleRun:
+    """The `run` function of a Paddle network (see lib.core.predictor), in evaluation mode."""
 
-    flip_pairs: average with the mirrored picture's heatmaps, mirrored back and, with shift_heatmap, shifted right by
-    one pixel (the flip test); None: without.
-    """
-    heatmaps = network(images).numpy()
-    if flip_pairs is None:
-        return heatmaps
-    mirrored = flip_back(network(images.flip(axis=[3])).numpy(), flip_pairs)
-    return (heatmaps + (shift_right(mirrored) if shift_heatmap else mirrored)) * 0.5
+    def __init__(self, network, pixel_scale=255.0):
+        self.network, self.pixel_scale = network, pixel_scale
+        network.eval()
+
+    @paddle.no_grad()
+    def __call__(self, crops):
+        return self.network(normalize_crops(crops, self.pixel_scale)).numpy()

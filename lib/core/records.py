@@ -4,55 +4,84 @@ YAML keys are the original's, upper case (TRAIN.END_EPOCH); the records' fields 
 (config.train.end_epoch). `lib.core.config` reads files into them.
 """
 
-import math
+import difflib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from lib.core.fields import (
+    Count,
+    Fraction,
+    NamePairs,
+    Names,
+    NotNegative,
+    Number,
+    Positive,
+    Record,
+    Sizes,
+    WidthHeight,
+    lower_case,
+    to_pck_reference,
+    to_tuple,
+)
 from lib.core.heatmap import BACKBONE_STRIDE, heatmap_size_of
-from lib.core.skeletons import SKELETONS
+from lib.core.skeletons import SKELETONS, Skeleton
 
 
-def _number(value):
-    """YAML 1.1 reads 1e-3 as text; people write it as a number."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return value
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+class SkeletonConfig(Record):
+    """A skeleton by name (the data set's own where it is empty), or one of the user's own where `joints` are given."""
 
+    name: str = ""
+    joints: Names = ()
+    limbs: NamePairs = ()
+    flip_pairs: NamePairs | None = None
+    sigmas: Annotated[tuple[Positive, ...], BeforeValidator(to_tuple)] = ()
+    upper_body: Names = ()
+    pck_reference: Annotated[str | tuple[str, str], BeforeValidator(to_pck_reference)] = "box"
+    pck_threshold: Positive = 0.2
+    indices: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(to_tuple)] = ()
 
-def _finite(value):
-    if not math.isfinite(value):
-        raise ValueError("must be a finite number")
-    return value
+    @model_validator(mode="after")
+    def _names_are_joints(self):
+        if not self.joints:
+            given = self.model_fields_set - {"name"}
+            if self.name and self.name not in SKELETONS:
+                known = ", ".join(sorted(SKELETONS))
+                raise ValueError(f"NAME: there is no skeleton {self.name!r}; known are {known}, or give JOINTS")
+            if any(getattr(self, key) != type(self).model_fields[key].default for key in given):
+                raise ValueError("JOINTS: a skeleton of one's own needs its joints' names")
+            return self
+        for key in ("joints", "sigmas", "indices"):
+            values = getattr(self, key)
+            if values and len(values) != len(self.joints):
+                raise ValueError(f"{key.upper()}: {len(values)} values for {len(self.joints)} joints")
+            if key != "sigmas" and len(set(values)) != len(values):
+                raise ValueError(f"{key.upper()}: one of them is there twice")
+        reference = () if self.pck_reference == "box" else self.pck_reference
+        pairs = [*self.limbs, *(self.flip_pairs or ())]
+        named = {"LIMBS, FLIP_PAIRS": [name for pair in pairs for name in pair], "UPPER_BODY": self.upper_body}
+        for key, names in {**named, "PCK_REFERENCE": reference}.items():
+            for name in names:
+                if name not in self.joints:
+                    nearest = difflib.get_close_matches(name, self.joints, n=1, cutoff=0)[0]
+                    raise ValueError(f"{key}: {name!r} is not among JOINTS; the nearest is {nearest!r}")
+        mirrored = [name for pair in self.flip_pairs or () for name in pair]
+        if len(set(mirrored)) != len(mirrored):
+            raise ValueError("FLIP_PAIRS: a joint has one twin, another one than itself")
+        return self
 
-
-def _lower(value):
-    return value.lower() if isinstance(value, str) else value
-
-
-def _tuple(value):
-    return tuple(value) if isinstance(value, list) else value
-
-
-Number = Annotated[float, BeforeValidator(_number), AfterValidator(_finite)]
-NotNegative = Annotated[Number, Field(ge=0)]
-Fraction = Annotated[Number, Field(ge=0, le=1)]
-Positive = Annotated[Number, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-Sizes = Annotated[tuple[Count, ...], BeforeValidator(_tuple)]
-WidthHeight = Annotated[tuple[Count, Count], BeforeValidator(_tuple)]
-
-
-class Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=str.upper)
+    def skeleton(self, dataset):
+        """The Skeleton that this entry means for a data set of the form `dataset`."""
+        if not self.joints:
+            return SKELETONS[self.name or dataset]
+        values = {key: getattr(self, key) for key in type(self).model_fields if key != "flip_pairs"}
+        return Skeleton(mirror_pairs=self.flip_pairs, **{**values, "name": self.name or "own"})
 
 
 class DatasetConfig(Record):
-    dataset: Literal["mpii"] = "mpii"
+    dataset: Literal["mpii", "coco"] = "mpii"
+    skeleton: SkeletonConfig = SkeletonConfig()
     root: str = ""
     train_set: str = "train"
     test_set: str = "valid"
@@ -61,6 +90,8 @@ class DatasetConfig(Record):
     flip: bool = True
     scale_factor: Fraction = 0.25
     rot_factor: Annotated[Number, Field(ge=0, le=180)] = 30.0
+    prob_half_body: Fraction = 0.0
+    num_joints_half_body: Annotated[int, Field(ge=0)] = 8
     color_rgb: bool = False
     pixel_scale: Positive = 255.0
 
@@ -71,14 +102,14 @@ class ExtraConfig(Record):
     sigma: Positive = 2.0
     num_deconv_layers: Count = 3
     num_deconv_filters: Sizes = (256, 256, 256)
-    num_deconv_kernels: Annotated[tuple[Literal[2, 3, 4], ...], BeforeValidator(_tuple)] = (4, 4, 4)
+    num_deconv_kernels: Annotated[tuple[Literal[2, 3, 4], ...], BeforeValidator(to_tuple)] = (4, 4, 4)
     deconv_with_bias: bool = False
     final_conv_kernel: Literal[1, 3] = 1
 
 
 class ModelConfig(Record):
     name: Literal["pose_resnet"] = "pose_resnet"
-    backbone: Annotated[Literal["resnet"], BeforeValidator(_lower)] = "resnet"
+    backbone: Annotated[Literal["resnet"], BeforeValidator(lower_case)] = "resnet"
     style: Literal["pytorch"] = "pytorch"
     depth: Literal[18, 34, 50, 101, 152] = 50
     pretrained: str = ""
@@ -100,12 +131,13 @@ class TrainConfig(Record):
     optimizer: Literal["adam", "sgd"] = "adam"
     lr: Positive = 0.001
     lr_type: Literal["MultiStepDecay", "PolynomialDecay"] = "MultiStepDecay"
-    lr_step: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_tuple)] = (90, 120)
+    lr_step: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(to_tuple)] = (90, 120)
     lr_factor: Annotated[Number, Field(gt=0, lt=1)] = 0.1
     wd: NotNegative = 0.0001
     momentum: Fraction = 0.9
     nesterov: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    ema: Annotated[Number, Field(ge=0, lt=1)] = 0.0
 
 
 class TestConfig(Record):
@@ -114,7 +146,26 @@ class TestConfig(Record):
     flip_test: bool = False
     post_process: bool = True
     shift_heatmap: bool = True
+    decode: Literal["quarter", "dark", "none"] = "quarter"
+    udp: bool = False
+    metric: Literal["auto", "pckh", "pck", "ap"] = "auto"
     model_file: str = ""
+    use_gt_bbox: bool = True
+    coco_bbox_file: str = ""
+    image_thre: NotNegative = 0.0
+    in_vis_thre: Fraction = 0.2
+    oks_thre: Fraction = 0.9
+    soft_nms: bool = False
+
+    @property
+    def decoder(self):
+        """What is added to a heatmap's highest pixel: POST_PROCESS false, the original's key, means nothing."""
+        return self.decode if self.post_process else "none"
+
+    @property
+    def shift(self):
+        """Whether the mirrored heatmaps move by a pixel: with unbiased data processing they need not."""
+        return self.shift_heatmap and not self.udp
 
 
 class DebugConfig(Record):
@@ -142,11 +193,7 @@ class Config(Record):
     @model_validator(mode="after")
     def _values_fit_together(self):
         _check_model(self.model)
-        skeleton = SKELETONS[self.dataset.dataset]
-        if self.model.num_joints != len(skeleton.joints):
-            raise ValueError(
-                f"MODEL.NUM_JOINTS: {self.model.num_joints}, but {skeleton.name} has {len(skeleton.joints)} joints"
-            )
+        _check_skeleton(self)
         if self.train.begin_epoch >= self.train.end_epoch:
             raise ValueError(
                 f"TRAIN.BEGIN_EPOCH: {self.train.begin_epoch} is not below TRAIN.END_EPOCH {self.train.end_epoch}"
@@ -156,8 +203,32 @@ class Config(Record):
         return self
 
     @property
+    def skeleton(self):
+        return self.dataset.skeleton.skeleton(self.dataset.dataset)
+
+    @property
     def dataset_root(self):
         return Path(self.data_dir) / self.dataset.root
+
+
+def _check_skeleton(config):
+    skeleton = config.skeleton
+    if config.model.num_joints != len(skeleton.joints):
+        raise ValueError(
+            f"MODEL.NUM_JOINTS: {config.model.num_joints}, but {skeleton.name} has {len(skeleton.joints)} joints"
+        )
+    if config.dataset.prob_half_body and not skeleton.upper_body:
+        raise ValueError(f"DATASET.PROB_HALF_BODY: the skeleton {skeleton.name} has no UPPER_BODY")
+    if config.test.metric == "ap" and (config.dataset.dataset != "coco" or not skeleton.sigmas):
+        raise ValueError("TEST.METRIC: ap needs annotations in COCO's form and the skeleton's SIGMAS")
+    if config.test.metric == "pckh" and skeleton is not SKELETONS["mpii"]:
+        raise ValueError("TEST.METRIC: pckh is MPII's own; PCK by head size is pck with PCK_REFERENCE head joints")
+    if config.test.soft_nms and not config.test.oks_thre:
+        raise ValueError("TEST.OKS_THRE: soft NMS divides by it, so it must be above 0")
+    if not config.test.use_gt_bbox and config.dataset.dataset != "coco":
+        raise ValueError("TEST.USE_GT_BBOX: false needs annotations in COCO's form")
+    if not config.test.use_gt_bbox and not config.test.coco_bbox_file:
+        raise ValueError("TEST.COCO_BBOX_FILE: detected boxes (TEST.USE_GT_BBOX false) need their file")
 
 
 def _check_model(model):

@@ -101,10 +101,10 @@ def _without_nan(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def write_json(value, path):
-    """Writes `value` as JSON, whole or not at all."""
+def write_json(value, path, indent=1):
+    """Writes `value` as JSON, whole or not at all; indent None: on one line."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(_without_nan(value), indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(_without_nan(value), indent=indent) + "\n", encoding="utf-8")
 
 
 def write_predictions(predictions, path):
@@ -129,8 +129,11 @@ def read_predictions(path):
     return predictions[..., :2] - 1.0
 
 
-def draw_curves(history, path):
-    """Losses, heatmap accuracy and PCKh over the epochs as a picture. history: the run's list of epoch dicts."""
+def draw_curves(history, path, main_figure="Mean"):
+    """Losses, heatmap accuracy and the evaluator's figures over the epochs as a picture.
+
+    history: the run's list of epoch dicts; main_figure: which of the figures is drawn thick.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -144,11 +147,12 @@ def draw_curves(history, path):
         axis.set(xlabel="epoch", ylabel=label)
         axis.legend()
     axes[0].set_yscale("log")
+    highest = 100 if main_figure != "AP" else 1  # AP is a share, PCK a percentage
     for name in history[-1]["results"]:
-        if not name.startswith("true_"):
-            values = [row["results"][name] for row in history]
-            axes[2].plot(epochs, values, label=name, linewidth=2.5 if name == "Mean" else 1)
-    axes[2].set(xlabel="epoch", ylabel="PCKh (%)", ylim=(0, 100))
+        if not name.startswith("true_") and name != "EPE":  # pixels do not go on an axis of percentages
+            values = [row["results"].get(name) for row in history]
+            axes[2].plot(epochs, values, label=name, linewidth=2.5 if name == main_figure else 1)
+    axes[2].set(xlabel="epoch", ylabel="AP and AR" if highest == 1 else "PCK (%)", ylim=(0, highest))
     axes[2].legend(ncols=2, fontsize="small")
     for axis in axes:
         axis.grid(alpha=0.3)

@@ -1,41 +1,72 @@
-"""Skeletons as data: what joints there are, how they mirror, how they are drawn and grouped. No Paddle here."""
+"""Skeletons as data: what joints there are, how they mirror, how they are drawn and measured. No Paddle here.
 
-from dataclasses import dataclass
+A skeleton of one's own is an entry in the YAML (DATASET.SKELETON); everything else follows from it.
+"""
+
+from dataclasses import dataclass, field
+
+
+def mirrored_name(name):
+    """The name of a joint's left or right twin (left_knee -> right_knee), or the name itself."""
+    side, _, rest = name.partition("_")
+    return f"{ {'left': 'right', 'right': 'left'}[side] }_{rest}" if side in ("left", "right") else name
 
 
 @dataclass(frozen=True)
 class Skeleton:
-    """One set of joints.
+    """One set of K joints.
 
-    joints: names in the order of the network's heatmaps; the left/right twin of `left_x` is `right_x`.
+    joints: K names in the order of the network's heatmaps.
     limbs: pairs of joint names that are drawn as a line.
-    pckh_groups: columns of the PCKh table, (title, joint names).
-    pckh_left_out: joints that do not count in PCKh's mean (MPII leaves out pelvis and thorax).
+    mirror_pairs: pairs of joint names that change places in a mirrored picture; None: left_x with right_x.
+    sigmas: K OKS falloffs (COCO's definition: k = 2 * sigma); empty where OKS cannot be had.
+    upper_body: names of the joints that half-body augmentation takes as the upper half.
+    pck_reference: the length that PCK divides by: "box" (the longer side of the person's box) or two joint names (the
+        torso such as left_shoulder and right_hip, the head such as upper_neck and head_top).
+    pck_threshold: the share of that length within which a joint is right.
+    indices: where the K joints stand in the annotation's records; empty: they are the annotation's joints, in order.
+    pckh_groups, pckh_left_out: columns of MPII's own PCKh table, (title, joint names), and joints not in its mean.
     """
 
     name: str
     joints: tuple
-    limbs: tuple
-    pckh_groups: tuple = ()
-    pckh_left_out: tuple = ()
+    limbs: tuple = ()
+    mirror_pairs: tuple | None = None
+    sigmas: tuple = ()
+    upper_body: tuple = ()
+    pck_reference: str | tuple = "box"
+    pck_threshold: float = 0.2
+    indices: tuple = ()
+    pckh_groups: tuple = field(default=(), repr=False)
+    pckh_left_out: tuple = field(default=(), repr=False)
 
     @property
     def flip_pairs(self):
-        """((index, mirrored index), ...), derived from the names: the left joint of each pair first in joint order."""
-        pairs = []
-        for index, name in enumerate(self.joints):
-            side, _, rest = name.partition("_")
-            twin = {"left": "right", "right": "left"}.get(side, "") + "_" + rest
-            if twin in self.joints and index < self.joints.index(twin):
-                pairs.append((index, self.joints.index(twin)))
-        return tuple(pairs)
+        """((index, mirrored index), ...): the first joint of each pair in joint order first."""
+        pairs = self.mirror_pairs
+        if pairs is None:
+            twins = ((name, mirrored_name(name)) for name in self.joints)
+            pairs = [(name, twin) for name, twin in twins if twin != name and twin in self.joints]
+        return tuple(sorted({tuple(sorted(self.indices_of(pair))) for pair in pairs}))
 
     @property
     def limb_indices(self):
         """((joint index, joint index), ...) of `limbs`."""
         return tuple((self.joints.index(first), self.joints.index(second)) for first, second in self.limbs)
 
-    def indices(self, names):
+    @property
+    def groups(self):
+        """Columns of a table of this skeleton, (title, joint names): left and right of a joint are one column."""
+        if self.pckh_groups:
+            return self.pckh_groups
+        groups = {}
+        for name in self.joints:
+            side, _, rest = name.partition("_")
+            title = rest if side in ("left", "right") else name
+            groups.setdefault(title.replace("_", " ").capitalize(), []).append(name)
+        return tuple((title, tuple(names)) for title, names in groups.items())
+
+    def indices_of(self, names):
         """List of the joint indices of `names`."""
         return [self.joints.index(name) for name in names]
 
@@ -54,6 +85,12 @@ MPII = Skeleton(
         ("pelvis", "right_hip"), ("right_hip", "right_knee"), ("right_knee", "right_ankle"),
         ("pelvis", "left_hip"), ("left_hip", "left_knee"), ("left_knee", "left_ankle"),
     ),
+    upper_body=(
+        "thorax", "upper_neck", "head_top", "right_wrist", "right_elbow", "right_shoulder", "left_shoulder",
+        "left_elbow", "left_wrist",
+    ),
+    pck_reference=("upper_neck", "head_top"),
+    pck_threshold=0.5,
     pckh_groups=(
         ("Head", ("head_top",)),
         ("Shoulder", ("left_shoulder", "right_shoulder")),
@@ -66,4 +103,29 @@ MPII = Skeleton(
     pckh_left_out=("pelvis", "thorax"),
 )  # fmt: skip
 
-SKELETONS = {MPII.name: MPII}
+COCO = Skeleton(
+    name="coco",
+    joints=(
+        "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+        "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+        "right_ankle",
+    ),
+    limbs=(
+        ("left_ankle", "left_knee"), ("left_knee", "left_hip"), ("right_ankle", "right_knee"),
+        ("right_knee", "right_hip"), ("left_hip", "right_hip"), ("left_shoulder", "left_hip"),
+        ("right_shoulder", "right_hip"), ("left_shoulder", "right_shoulder"), ("left_shoulder", "left_elbow"),
+        ("right_shoulder", "right_elbow"), ("left_elbow", "left_wrist"), ("right_elbow", "right_wrist"),
+        ("left_eye", "right_eye"), ("nose", "left_eye"), ("nose", "right_eye"), ("left_eye", "left_ear"),
+        ("right_eye", "right_ear"), ("left_ear", "left_shoulder"), ("right_ear", "right_shoulder"),
+    ),
+    sigmas=(
+        0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087,
+        0.089, 0.089,
+    ),
+    upper_body=(
+        "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+        "right_elbow", "left_wrist", "right_wrist",
+    ),
+)  # fmt: skip
+
+SKELETONS = {skeleton.name: skeleton for skeleton in (MPII, COCO)}

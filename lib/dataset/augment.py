@@ -6,6 +6,8 @@ import numpy as np
 
 ROTATION_PROBABILITY = 0.6
 FLIP_PROBABILITY = 0.5
+UPPER_HALF_PROBABILITY = 0.7  # of taking the upper half of a body where both could be taken
+HALF_BODY_PADDING = 1.5
 
 
 @dataclass(frozen=True)
@@ -15,11 +17,15 @@ class Augmentation:
     scale_factor: the box grows or shrinks by a normal draw of this deviation, cut at one deviation.
     rotation_factor: degrees; with probability 0.6 a normal draw of this deviation, cut at two deviations.
     flip: mirror with probability 0.5.
+    half_body, half_body_joints: with this probability only one half of a person who shows more than this many joints
+        is looked at, as in the training of HRNet (Sun et al., CVPR 2019, its published code). 0: never.
     """
 
     scale_factor: float = 0.25
     rotation_factor: float = 30.0
     flip: bool = True
+    half_body: float = 0.0
+    half_body_joints: int = 8
 
     def draw(self, generator):
         """(scale multiplier, rotation in degrees, mirror or not) from a numpy Generator.
@@ -34,6 +40,28 @@ class Augmentation:
         return float(scale), float(rotation * (rotation_chance <= ROTATION_PROBABILITY)), bool(
             self.flip and flip_chance <= FLIP_PROBABILITY
         )
+
+    def draw_half_body(self, generator, joints, visible, upper_body):
+        """The box x, y, width, height of one half of a body, or None for the whole.
+
+        It lies around the mean of the half's visible joints and is as large as they are far apart.
+        joints: (K, 2) pixels; visible: (K,); upper_body: indices of the upper half's joints. The lower half is taken
+        where it shows more than 2 joints and the draw says so, or where the upper one shows no more than 2; a half of
+        fewer than 2 joints, or of joints that all lie in one place, is not taken.
+        """
+        seen = np.asarray(visible) > 0
+        if not self.half_body or seen.sum() <= self.half_body_joints or generator.random() >= self.half_body:
+            return None
+        is_upper = np.isin(np.arange(len(seen)), upper_body)
+        upper, lower = joints[seen & is_upper], joints[seen & ~is_upper]
+        if generator.random() < UPPER_HALF_PROBABILITY and len(upper) > 2:
+            half = upper
+        else:
+            half = lower if len(lower) > 2 else upper
+        if len(half) < 2 or not np.ptp(half, axis=0).any():
+            return None
+        middle, size = half.mean(axis=0), np.ptp(half, axis=0)
+        return (*(middle - size / 2), *size)
 
 
 def sample_generator(seed, epoch, index):

@@ -1,29 +1,58 @@
-"""From the configuration to data sets and loaders. No Paddle here."""
+"""From the configuration to data sets, loaders and evaluators. No Paddle here."""
 
-from lib.core.evaluators import PCKhEvaluator
+from lib.core.coco_evaluator import COCOEvaluator, Suppression
+from lib.core.evaluators import MatPredictions, PCKEvaluator, PCKhEvaluator
 from lib.core.skeletons import SKELETONS
 from lib.dataset.augment import Augmentation
+from lib.dataset.coco import annotated_persons, annotation_path, detected_persons, picture_paths, read_truth
 from lib.dataset.joints_dataset import JointsDataset, SampleSettings, select_data
 from lib.dataset.loader import BatchLoader, EpochSampler
 from lib.dataset.mpii import LAYOUT, read_mpii
 from lib.utils.errors import UserError
 
 
-def build_dataset(config, training):
-    """The training or validation JointsDataset of a configuration. Raises UserError for bad or missing data."""
-    data, model = config.dataset, config.model
-    skeleton = SKELETONS[data.dataset]
+def read_persons(config, training):
+    """The Persons of DATASET.TRAIN_SET or TEST_SET. Raises UserError for bad or missing annotations."""
+    data, skeleton = config.dataset, config.skeleton
     image_set = data.train_set if training else data.test_set
-    persons = read_mpii(config.dataset_root, image_set, len(skeleton.joints), data.data_format)
+    if data.dataset == "mpii":
+        count = len(skeleton.joints)
+        persons = read_mpii(config.dataset_root, image_set, count, data.data_format, skeleton.indices)
+    else:
+        persons = _read_coco(config, image_set, skeleton, detected=not training and not config.test.use_gt_bbox)
     if training and data.select_data:
         persons = select_data(persons)
         if not len(persons):
             raise UserError("DATASET.SELECT_DATA: no person has its joints where its box is; look at center and scale")
-    augmentation = Augmentation(data.scale_factor, data.rot_factor, data.flip) if training else None
+    return persons
+
+
+def _read_coco(config, image_set, skeleton, detected):
+    truth, size = _read_truth(config, image_set), config.model.image_size
+    pictures = picture_paths(config.dataset_root, image_set, truth, config.dataset.data_format)
+    if not detected:
+        return annotated_persons(truth, size, pictures)
+    test = config.test
+    return detected_persons(truth, test.coco_bbox_file, len(skeleton.joints), size, pictures, test.image_thre)
+
+
+def _read_truth(config, image_set):
+    return read_truth(annotation_path(config.dataset_root, image_set), config.skeleton)
+
+
+def build_dataset(config, training):
+    """The training or validation JointsDataset of a configuration. Raises UserError for bad or missing data."""
+    data, model = config.dataset, config.model
+    augmentation = None
+    if training:
+        augmentation = Augmentation(
+            data.scale_factor, data.rot_factor, data.flip, data.prob_half_body, data.num_joints_half_body
+        )
     settings = SampleSettings(
-        model.image_size, model.extra.heatmap_size, model.extra.sigma, data.color_rgb, augmentation, config.train.seed
-    )
-    return JointsDataset(persons, skeleton, settings)
+        model.image_size, model.extra.heatmap_size, model.extra.sigma, data.color_rgb, augmentation, config.train.seed,
+        config.test.udp,
+    )  # fmt: skip
+    return JointsDataset(read_persons(config, training), config.skeleton, settings)
 
 
 def build_loader(config, dataset, training):
@@ -36,19 +65,44 @@ def build_loader(config, dataset, training):
     return BatchLoader(dataset, sampler, config.workers)
 
 
-def build_evaluator(config, skeleton, persons=None):
-    """The evaluator of DATASET.TEST_SET's ground truth.
+def metric_of(config):
+    """TEST.METRIC with auto decided: what the annotations and the skeleton can support."""
+    if config.test.metric != "auto":
+        return config.test.metric
+    if config.dataset.dataset == "coco":
+        return "ap" if config.skeleton.sigmas else "pck"
+    return "pckh" if config.skeleton is SKELETONS["mpii"] else "pck"
 
-    persons: how many it must hold, known before a network has run for hours.
+
+def build_evaluator(config, persons=None):
+    """The evaluator of DATASET.TEST_SET by TEST.METRIC.
+
+    persons: those whose joints are predicted, checked against the ground truth before a network has run for hours;
+        None where only saved predictions are scored.
     Raises UserError where the ground truth is missing, of another kind or of other persons.
     """
+    metric, test = metric_of(config), config.test
+    if metric == "ap":
+        suppression = Suppression(test.in_vis_thre, test.oks_thre, test.soft_nms)
+        truth = _read_truth(config, config.dataset.test_set)
+        return COCOEvaluator(truth, persons, config.skeleton, suppression, config.dataset.test_set)
+    if config.dataset.dataset == "mpii" and config.dataset.test_set == "test":
+        return MatPredictions()
+    if metric == "pckh":
+        return _build_pckh(config, persons)
+    if not test.use_gt_bbox:
+        raise UserError("TEST.METRIC: pck compares each person with its own annotation; detected boxes have none")
+    return PCKEvaluator(read_persons(config, training=False) if persons is None else persons, config.skeleton)
+
+
+def _build_pckh(config, persons):
     path = config.dataset_root / "annot" / f"gt_{config.dataset.test_set}.mat"
     if not path.is_file():
-        raise UserError(f"there is no ground truth {path}. {LAYOUT}")
-    evaluator = PCKhEvaluator(path, skeleton)
-    if persons is not None and persons != len(evaluator):
+        raise UserError(f"there is no ground truth {path}. {LAYOUT}. TEST.METRIC pck does without this file")
+    evaluator = PCKhEvaluator(path, config.skeleton)
+    if persons is not None and len(persons) != len(evaluator):
         raise UserError(
-            f"{path} has {len(evaluator)} persons, but {config.dataset.test_set}.json beside it has {persons}: "
+            f"{path} has {len(evaluator)} persons, but {config.dataset.test_set}.json beside it has {len(persons)}: "
             "take both from the same source"
         )
     return evaluator

@@ -1,7 +1,7 @@
 """Persons -> samples: what every data set shares. No Paddle here."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -9,18 +9,27 @@ import numpy as np
 
 from lib.core.heatmap import gaussian_vectors
 from lib.core.skeletons import Skeleton
-from lib.dataset.augment import Augmentation, sample_generator
+from lib.dataset.augment import HALF_BODY_PADDING, Augmentation, sample_generator
 from lib.utils.errors import UserError
 from lib.utils.image import crop_person, open_archive, read_image
-from lib.utils.transforms import PIXELS_PER_SCALE, affine_transform, fliplr_joints, get_affine_transform
+from lib.utils.transforms import (
+    PIXELS_PER_SCALE,
+    affine_transform,
+    crop_of_box,
+    fliplr_joints,
+    get_affine_transform,
+)
 
 
 @dataclass
 class Persons:
-    """N annotated persons, as arrays: 0-based picture pixels throughout.
+    """N persons, as arrays: 0-based picture pixels throughout.
 
-    pictures: N paths (or archive.zip@member); center (N, 2); scale (N, 2) in units of 200 px;
-    joints (N, K, 2); visible (N, K): 1 where the joint is annotated.
+    pictures: N paths (or archive.zip@member); center (N, 2); scale (N, 2) of the crop, in units of 200 px;
+    joints (N, K, 2); visible (N, K): 1 where the joint is annotated, 0 throughout for detected persons.
+    boxes (N, 4): x, y, width, height as annotated or detected, before they grew to the crop.
+    image_ids (N,): COCO's; box_scores (N,): the detector's, 1 for annotated boxes.
+    note: a line about what was left out on reading, empty where nothing was.
     """
 
     pictures: list
@@ -28,6 +37,10 @@ class Persons:
     scale: np.ndarray
     joints: np.ndarray
     visible: np.ndarray
+    boxes: np.ndarray | None = None
+    image_ids: np.ndarray | None = None
+    box_scores: np.ndarray | None = None
+    note: str = ""
 
     def __len__(self):
         return len(self.pictures)
@@ -35,15 +48,17 @@ class Persons:
     def choose(self, keep):
         """The persons where the mask `keep` (N,) is True."""
         rows = np.flatnonzero(keep)
-        return Persons(
-            [self.pictures[row] for row in rows], self.center[rows], self.scale[rows], self.joints[rows],
-            self.visible[rows],
-        )  # fmt: skip
+        arrays = {
+            name: value[rows]
+            for name in ("center", "scale", "joints", "visible", "boxes", "image_ids", "box_scores")
+            if (value := getattr(self, name)) is not None
+        }
+        return replace(self, pictures=[self.pictures[row] for row in rows], **arrays)
 
 
 @dataclass(frozen=True)
 class SampleSettings:
-    """What a sample looks like. Sizes are (width, height); sigma is in heatmap pixels."""
+    """What a sample looks like. Sizes are (width, height); sigma is in heatmap pixels; unbiased: see heatmap.py."""
 
     image_size: tuple = (256, 256)
     heatmap_size: tuple = (64, 64)
@@ -51,6 +66,7 @@ class SampleSettings:
     color_rgb: bool = False
     augmentation: Augmentation | None = None
     seed: int = 0
+    unbiased: bool = False
 
 
 @dataclass
@@ -69,6 +85,7 @@ class JointsDataset:
 
     def __post_init__(self):
         check_pictures(self.persons.pictures)
+        self._upper_body = self.skeleton.indices_of(self.skeleton.upper_body)
 
     def __len__(self):
         return len(self.persons)
@@ -80,13 +97,17 @@ class JointsDataset:
         center, scale, rotation = persons.center[index].copy(), persons.scale[index].copy(), 0.0
         joints, visible = persons.joints[index].copy(), persons.visible[index].copy()
         if settings.augmentation:
-            multiplier, rotation, mirror = settings.augmentation.draw(sample_generator(settings.seed, epoch, index))
+            generator = sample_generator(settings.seed, epoch, index)
+            multiplier, rotation, mirror = settings.augmentation.draw(generator)
+            half = settings.augmentation.draw_half_body(generator, joints, visible, self._upper_body)
+            if half is not None:
+                center, scale = crop_of_box(half, settings.image_size, HALF_BODY_PADDING)
             scale *= multiplier
             if mirror:
                 image = cv2.flip(image, 1)
                 joints, visible = fliplr_joints(joints, visible, image.shape[1], self.skeleton.flip_pairs)
                 center[0] = image.shape[1] - center[0] - 1
-        matrix = get_affine_transform(center, scale, rotation, settings.image_size)
+        matrix = get_affine_transform(center, scale, rotation, settings.image_size, unbiased=settings.unbiased)
         seen = visible > 0
         joints[seen] = affine_transform(joints[seen], matrix)
         crop = crop_person(image, matrix, settings.image_size, settings.color_rgb)
@@ -101,8 +122,9 @@ class JointsDataset:
         batch = {key: np.stack([sample[key] for sample in samples]) for key in ("crop", "joints", "visible")}
         settings = self.settings
         horizontal, vertical, target_weight = gaussian_vectors(
-            batch["joints"], batch["visible"], settings.image_size, settings.heatmap_size, settings.sigma
-        )
+            batch["joints"], batch["visible"], settings.image_size, settings.heatmap_size, settings.sigma,
+            settings.unbiased,
+        )  # fmt: skip
         return {
             "crop": batch["crop"],
             "joints": batch["joints"].astype(np.float32),

@@ -1,12 +1,13 @@
 """MPII Human Pose (and data sets in its JSON form): annotations -> persons. No Paddle here."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from lib.dataset.joints_dataset import Persons
 from lib.utils.errors import UserError
+from lib.utils.files import read_json
+from lib.utils.transforms import PIXELS_PER_SCALE
 
 LAYOUT = (
     "MPII's pictures come from its home page (MPII Human Pose Dataset, version 1), the annotations in JSON from the "
@@ -14,13 +15,15 @@ LAYOUT = (
     "To try without them: unzip data/mpii.zip -d data/"
 )
 MAXIMUM_PIXELS = 1e6
+MAXIMUM_SCALE = MAXIMUM_PIXELS / PIXELS_PER_SCALE
 RANGES = "expected finite pixels below a million and a scale above 0"
 
 
-def read_mpii(root, image_set, joint_count=16, data_format="jpg"):
+def read_mpii(root, image_set, joint_count=16, data_format="jpg", indices=()):
     """The persons of `root`/annot/`image_set`.json, as `Persons`.
 
     image_set: train, valid or test (whose records have no joints; they come back as not visible).
+    indices: where the joint_count joints stand in the records; empty: the records have these joints and no others.
     data_format: zip reads pictures from images.zip, anything else from the folder images/.
     As the original does, boxes grow so that limbs stay inside (center_y += 15 * scale, scale *= 1.25), and everything
     becomes 0-based.
@@ -39,32 +42,27 @@ def read_mpii(root, image_set, joint_count=16, data_format="jpg"):
         try:
             name, center[row], scale[row] = record["image"], record["center"], record["scale"]
             if "joints" in record and image_set != "test":
-                joints[row], visible[row] = _joints_of(record, joint_count)
+                joints[row], visible[row] = _joints_of(record, joint_count, indices)
             if not isinstance(name, str) or not name:
                 raise ValueError("'image' is not a file name")
-            if not (np.abs(center[row]) < MAXIMUM_PIXELS).all() or not 0 < scale[row, 0] < MAXIMUM_PIXELS / 200:
+            if not (np.abs(center[row]) < MAXIMUM_PIXELS).all() or not 0 < scale[row, 0] < MAXIMUM_SCALE:
                 raise ValueError(f"center {record['center']} or scale {record['scale']} cannot be; {RANGES}")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             problem = f"no {error}" if isinstance(error, KeyError) else error
             raise UserError(f"{path}: person {row + 1} of {count}: {problem}") from error
         pictures.append(images + name)
 
+    boxes = np.column_stack([center - 1 - scale * PIXELS_PER_SCALE / 2, scale * PIXELS_PER_SCALE])
     boxed = center[:, 0] != -1
     center[boxed, 1] += 15 * scale[boxed, 1]
     scale[boxed] *= 1.25
-    return Persons(pictures, center - 1, scale, joints, visible)
+    return Persons(pictures, center - 1, scale, joints, visible, boxes)
 
 
 def _read_records(root, path):
     if not root.is_dir():
         raise UserError(f"there is no data folder {root} (DATASET.ROOT). {LAYOUT}")
-    try:
-        with open(path, encoding="utf-8") as file:
-            records = json.load(file)
-    except OSError as error:
-        raise UserError(f"cannot read the annotation {path}: {error.strerror}. {LAYOUT}") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not valid JSON: {error}") from error
+    records = read_json(path, LAYOUT)
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise UserError(f"{path}: expected a list of persons as in MPII's JSON")
     if not records:
@@ -72,9 +70,11 @@ def _read_records(root, path):
     return records
 
 
-def _joints_of(record, joint_count):
+def _joints_of(record, joint_count, indices):
     joints = np.array(record["joints"], dtype=np.float64)
     visible = np.array(record["joints_vis"], dtype=np.float64).reshape(-1)
+    if len(indices) and joints.ndim == 2 and len(joints) == len(visible) > max(indices):
+        joints, visible = joints[list(indices)], visible[list(indices)]
     if joints.shape != (joint_count, 2) or visible.shape != (joint_count,):
         raise ValueError(
             f"{len(record['joints'])} joints and {len(visible)} visibilities, expected {joint_count} (x, y) and "

@@ -10,13 +10,30 @@ import numpy as np
 PIXELS_PER_SCALE = 200.0
 
 
+def crop_of_box(box, image_size, padding=1.25):
+    """(center, scale), each (2,) float64, of the crop around a box x, y, width, height in pixels.
+
+    The box is widened or heightened to the aspect of image_size (width, height), then grown by `padding` (1.25 in the
+    published networks). The original's arithmetic for COCO, float32 included.
+    """
+    x, y, width, height = (float(value) for value in box)
+    center = np.array([x + width * 0.5, y + height * 0.5], dtype=np.float32)
+    aspect = image_size[0] / image_size[1]
+    if width > aspect * height:
+        height = width / aspect
+    elif width < aspect * height:
+        width = height * aspect
+    scale = np.array([width / PIXELS_PER_SCALE, height / PIXELS_PER_SCALE], dtype=np.float32) * np.float32(padding)
+    return center.astype(np.float64), scale.astype(np.float64)
+
+
 def _third_point(first, second):
     """The corner that makes a right angle with the segment second -> first, at `second`."""
     direction = first - second
     return second + np.array([-direction[1], direction[0]], dtype=np.float32)
 
 
-def get_affine_transform(center, scale, rotation_degrees, output_size, inverse=False):
+def get_affine_transform(center, scale, rotation_degrees, output_size, inverse=False, unbiased=False):
     """The 2x3 matrix that takes picture pixels to pixels of the crop (`inverse`: back again).
 
     center: (2,) x, y of the person's centre in picture pixels; lands at the middle of the crop.
@@ -24,9 +41,13 @@ def get_affine_transform(center, scale, rotation_degrees, output_size, inverse=F
         counts: the crop has the output's aspect, the annotation's box was fitted to it before.
     rotation_degrees: positive turns the picture's content anticlockwise in the crop.
     output_size: (width, height) of the crop.
+    unbiased: lengths are counted between pixel centres and both sides of the box count (see `_unbiased_matrix`).
     Returns (2, 3) float64. The three point pairs are rounded to float32 as the original does, so results agree.
     """
     scale = np.broadcast_to(np.asarray(scale, dtype=np.float64), (2,))
+    if unbiased:
+        matrix = _unbiased_matrix(np.asarray(center, dtype=np.float64), scale, rotation_degrees, output_size)
+        return cv2.invertAffineTransform(matrix) if inverse else matrix
     source_width = scale[0] * PIXELS_PER_SCALE
     width, height = output_size
     radians = np.pi * rotation_degrees / 180
@@ -44,18 +65,31 @@ def get_affine_transform(center, scale, rotation_degrees, output_size, inverse=F
     return cv2.getAffineTransform(target, source) if inverse else cv2.getAffineTransform(source, target)
 
 
+def _unbiased_matrix(center, scale, rotation_degrees, output_size):
+    """The box's corners land on the centres of the crop's corner pixels (Huang et al. 2020, section 3.2).
+
+    A box of w pixel intervals becomes output width - 1 intervals, so that a mirrored crop is exactly the crop mirrored.
+    """
+    radians = np.pi * rotation_degrees / 180
+    sine, cosine = np.sin(radians), np.cos(radians)
+    intervals = np.asarray(output_size, dtype=np.float64) - 1
+    turn = np.array([[cosine, sine], [-sine, cosine]]) * (intervals / (scale * PIXELS_PER_SCALE))[:, None]
+    return np.column_stack([turn, intervals / 2 - turn @ center])
+
+
 def affine_transform(points, matrix):
     """Moves points (..., 2) by a (2, 3) matrix; returns float64 of the same shape."""
     points = np.asarray(points, dtype=np.float64)
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def transform_preds(coords, center, scale, output_size):
+def transform_preds(coords, center, scale, output_size, unbiased=False):
     """Heatmap pixels (..., 2) back to picture pixels, for one person's `center` and `scale`.
 
-    output_size: (width, height) of the heatmap that `coords` are in.
+    output_size: (width, height) of the heatmap that `coords` are in; unbiased: as in `get_affine_transform`.
     """
-    return affine_transform(coords, get_affine_transform(center, scale, 0, output_size, inverse=True))
+    matrix = get_affine_transform(center, scale, 0, output_size, inverse=True, unbiased=unbiased)
+    return affine_transform(coords, matrix)
 
 
 def fliplr_joints(joints, visible, picture_width, flip_pairs):

@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 
 from lib.core.heatmap import get_max_preds
-from lib.core.skeletons import SKELETONS
 
 LEFT_COLOR, RIGHT_COLOR, MIDDLE_COLOR = (230, 150, 40), (60, 90, 240), (80, 200, 120)  # BGR
 GRID_COLUMNS = 8
@@ -63,10 +62,10 @@ def heatmap_grid(crops, heatmaps):
     return make_grid(cells, columns=heatmaps.shape[1] + 1)
 
 
-def save_debug_images(debug, prefix, batch, target, heatmaps, skeleton=SKELETONS["mpii"]):
+def save_debug_images(debug, prefix, batch, target, heatmaps, skeleton):
     """Saves the grids that the four DEBUG flags ask for: {prefix}_gt, _pred, _hm_gt and _hm_pred .jpg.
 
-    batch: of JointsDataset.collate; target, heatmaps: (N, K, H, W) numpy.
+    batch: of JointsDataset.collate; target, heatmaps: (N, K, H, W) numpy; skeleton: of the K joints.
     """
     crops = batch["crop"]
     stride = crops.shape[2] / heatmaps.shape[3]

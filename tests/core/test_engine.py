@@ -232,8 +232,8 @@ class TestValidation:
     @pytest.fixture
     def run(self, paddle, config_of):
         """Validates with a network over the toy's training persons; returns the predictions."""
-        from lib.core.engine import validate
-        from lib.core.loss import JointsMSELoss
+        from lib.core.inference import PaddleRun
+        from lib.core.validation import validate
         from lib.dataset.build import build_dataset
         from lib.dataset.loader import BatchLoader, EpochSampler
 
@@ -242,7 +242,7 @@ class TestValidation:
             dataset = build_dataset(config, training=False)
             loader = BatchLoader(dataset, EpochSampler(len(dataset), batch_size, shuffle, seed=3), workers)
             try:
-                return dataset, validate(config, loader, network, JointsMSELoss(), Lines())
+                return dataset, validate(config, loader, PaddleRun(network), Lines())
             finally:
                 loader.close()
 

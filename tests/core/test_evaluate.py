@@ -146,7 +146,7 @@ def test_one_joint_moved_costs_what_paper_and_pencil_say(data_folder, evaluator)
 
 def test_pelvis_and_thorax_do_not_count(evaluator):
     predictions = evaluator.truth - 1
-    predictions[:, MPII.indices(["pelvis", "thorax"])] += 1e4
+    predictions[:, MPII.indices_of(["pelvis", "thorax"])] += 1e4
     assert set(evaluator.evaluate(predictions).values()) == {100.0}
 
 

@@ -58,7 +58,7 @@ def test_a_columns_value_is_the_mean_of_its_left_and_right_joint(evaluator_of):
 
 def test_joints_that_nobody_shows_are_nan_and_do_not_count_in_the_mean(evaluator_of):
     missing = ground_truth()["jnt_missing"]
-    missing[MPII.indices(["left_ankle", "right_ankle", "right_wrist"])] = 1
+    missing[MPII.indices_of(["left_ankle", "right_ankle", "right_wrist"])] = 1
     predictions = right_predictions()
     predictions[0, MPII.joints.index("head_top")] += 500
     results = evaluator_of(jnt_missing=missing).evaluate(predictions)

@@ -116,16 +116,16 @@ def test_a_joint_that_is_not_annotated_may_hold_anything():
         assert weight == 0 and not target.any(), value  # a NaN here would make the loss NaN: 0 * NaN is NaN
 
 
-def decoded(record, post_process):
-    return get_final_preds(record["heatmap"], record["center"], record["scale"], post_process)
+def decoded(record, decode):
+    return get_final_preds(record["heatmap"], record["center"], record["scale"], decode)
 
 
 def check_decoding(record):
     coords, maxvals = get_max_preds(record["heatmap"])
     np.testing.assert_array_equal(coords, record["max_preds"])
     np.testing.assert_array_equal(maxvals, record["maxvals"])
-    for post_process, key in ((True, "final_preds"), (False, "final_preds_no_offset")):
-        preds, confidence = decoded(record, post_process)
+    for decode, key in (("quarter", "final_preds"), ("none", "final_preds_no_offset")):
+        preds, confidence = decoded(record, decode)
         assert preds.dtype == np.float32
         np.testing.assert_allclose(preds, record[key], atol=0.01, rtol=0)
         np.testing.assert_array_equal(confidence, record["maxvals"])
@@ -221,6 +221,6 @@ def test_an_encoded_joint_decodes_within_half_a_heatmap_pixel(image_size, heatma
     assert np.abs(coords - joints / 4).max() <= 0.5 + 1e-6
     # and back in the picture: the box (in units of 200 px) shown at twice its size
     center, scale = np.array([[40.0, 30.0]] * 20), np.array([[width / 400, height / 400]] * 20)
-    preds, _ = get_final_preds(target, center, scale, post_process=False)
+    preds, _ = get_final_preds(target, center, scale, decode="none")
     expected = (joints - np.array(image_size) / 2) / 2 + center[0]
     assert np.abs(preds - expected).max() <= 1 + 0.01

@@ -5,9 +5,8 @@ import logging
 import numpy as np
 import pytest
 
-from lib.core import engine
+from lib.core import validation
 from lib.core.config import read_config
-from lib.core.loss import JointsMSELoss
 from lib.dataset.build import build_dataset, build_loader
 
 pytestmark = pytest.mark.slow
@@ -58,10 +57,12 @@ def test_five_real_persons_are_predicted_as_by_the_original(
     )
     loader = build_loader(config, build_dataset(config, training=False), training=False)
     crops = np.ascontiguousarray(recorded["input_bgr_uint8"].transpose(0, 2, 3, 1))
-    seen, original = [], engine.predict_heatmaps
-    monkeypatch.setattr(engine, "predict_heatmaps", lambda *words: seen.append(original(*words)) or seen[-1])
-    criterion, log = JointsMSELoss(config.loss.use_target_weight), logging.getLogger("quiet")
-    predictions, maxvals, loss, score = engine.validate(config, RecordedCrops(loader, crops), network, criterion, log)
+    seen, original = [], validation.predict_heatmaps
+    monkeypatch.setattr(validation, "predict_heatmaps", lambda *words: seen.append(original(*words)) or seen[-1])
+    from lib.core.inference import PaddleRun
+
+    run, log = PaddleRun(network), logging.getLogger("quiet")
+    predictions, maxvals, loss, score = validation.validate(config, RecordedCrops(loader, crops), run, log)
 
     suffix = "_flip" if flip_test else ""
     expected = recorded[f"heatmap{suffix}"]

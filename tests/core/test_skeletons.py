@@ -26,9 +26,9 @@ def test_limbs_and_groups_name_joints_that_exist():
     for skeleton in SKELETONS.values():
         assert len(skeleton.limb_indices) == len(skeleton.limbs) > 0
         names = [name for _, group in skeleton.pckh_groups for name in group] + list(skeleton.pckh_left_out)
-        assert len(skeleton.indices(names)) == len(names)
+        assert len(skeleton.indices_of(names)) == len(names)
     assert MPII.limb_indices[0] == (9, 8)
-    assert MPII.indices(["thorax", "right_ankle"]) == [7, 0]
+    assert MPII.indices_of(["thorax", "right_ankle"]) == [7, 0]
 
 
 def test_the_table_has_mpiis_seven_columns():

@@ -18,6 +18,9 @@ class GivenDraws:
     def __init__(self, draws):
         self.draws = iter(draws)
 
+    def draw_half_body(self, *_):
+        return None
+
     def draw(self, _generator):
         return next(self.draws)
 
@@ -133,7 +136,7 @@ def test_mirroring_shows_the_mirrored_crop_with_left_and_right_exchanged(picture
     persons.center[0, 0] = 29.5  # the middle of the 60 columns, so that the box mirrors onto itself
     plain = JointsDataset(persons, MPII, SampleSettings(**SMALL))[0]
     mirrored = JointsDataset(persons, MPII, SampleSettings(**SMALL, augmentation=GivenDraws([(1, 0, True)])))[0]
-    left, right = MPII.indices(["left_knee", "right_knee"])
+    left, right = MPII.indices_of(["left_knee", "right_knee"])
     # 64 / 60 crop pixels a picture pixel about the crop's middle, x = 32
     np.testing.assert_allclose(mirrored["joints"][left], [64 - plain["joints"][right, 0], plain["joints"][right, 1]])
     shifted = plain["crop"][:, ::-1].astype(int)[:, :-1]  # column c of the one is column 64 - c of the other

@@ -88,7 +88,7 @@ def batch():
 )  # fmt: skip
 def test_each_debug_flag_writes_its_own_picture_and_no_other(tmp_path, flag, name):
     heatmaps = np.zeros((3, 16, 16, 16), np.float32)
-    save_debug_images(DebugConfig(**{flag: True}), tmp_path / "val_0", batch(), heatmaps, heatmaps)
+    save_debug_images(DebugConfig(**{flag: True}), tmp_path / "val_0", batch(), heatmaps, heatmaps, MPII)
     assert [path.name for path in tmp_path.iterdir()] == [f"val_0_{name}.jpg"]
     assert cv2.imread(str(tmp_path / f"val_0_{name}.jpg")) is not None
 
@@ -97,7 +97,7 @@ def test_predicted_joints_are_drawn_at_the_crops_scale(tmp_path):
     heatmaps = np.zeros((1, 16, 16, 16), np.float32)
     heatmaps[:, :, 4, 12] = 1  # 48, 16 in the crop
     one = {name: values[:1] for name, values in batch().items()}
-    save_debug_images(DebugConfig(SAVE_BATCH_IMAGES_PRED=True), tmp_path / "x", one, heatmaps, heatmaps)
+    save_debug_images(DebugConfig(SAVE_BATCH_IMAGES_PRED=True), tmp_path / "x", one, heatmaps, heatmaps, MPII)
     crop = cv2.imread(str(tmp_path / "x_pred.jpg"))[2:194, 2:194].astype(int)  # enlarged three times
     assert crop[3 * 16, 3 * 48].max() > 100
     assert crop[:, : 3 * 32].max() < 60

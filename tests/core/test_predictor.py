@@ -1,0 +1,72 @@
+"""From pictures and boxes to joints, with functions in the place of networks."""
+
+import numpy as np
+import pytest
+
+from lib.core.predictor import PosePredictor, PoseSettings, predict_heatmaps
+
+CROPS = np.random.default_rng(3).integers(0, 256, (2, 16, 24, 3), dtype=np.uint8)
+
+
+def fake_heatmaps(crops):
+    """The three channels at a quarter, each weighted by its place."""
+    place = 1 + np.arange(crops.shape[2] // 4) / 10 + np.arange(crops.shape[1] // 4)[:, None]
+    planes = np.moveaxis(crops[:, ::4, ::4], -1, 1).astype(np.float32)
+    return planes * (place * np.array([1, 2, 3])[:, None, None]).astype(np.float32)
+
+
+def test_without_flip_test_the_networks_heatmaps_come_back_as_they_are():
+    np.testing.assert_array_equal(predict_heatmaps(fake_heatmaps, CROPS), fake_heatmaps(CROPS))
+
+
+@pytest.mark.parametrize("shift", [True, False])
+def test_the_flip_test_averages_with_the_mirrored_pictures_heatmaps(shift):
+    heatmaps = predict_heatmaps(fake_heatmaps, CROPS, [(0, 2)], shift)
+    straight, mirrored = fake_heatmaps(CROPS), fake_heatmaps(CROPS[:, :, ::-1])
+    expected = np.empty_like(straight)
+    for joint, twin in ((0, 2), (1, 1), (2, 0)):
+        for column in range(6):
+            source = max(column - 1, 0) if shift else column  # one pixel to the right; the first column stays
+            other = mirrored[:, twin, :, 5 - source]
+            expected[:, joint, :, column] = (straight[:, joint, :, column] + other) / 2
+    assert heatmaps.dtype == np.float32
+    np.testing.assert_allclose(heatmaps, expected, rtol=1e-5, atol=1e-6)
+
+
+def brightest(crops):
+    """A network of one joint that sees the brightest place of a crop, one heatmap pixel for four of its own."""
+    height, width = crops.shape[1] // 4, crops.shape[2] // 4
+    return crops.mean(axis=3).reshape(len(crops), 1, height, 4, width, 4).mean(axis=(3, 5)).astype(np.float32)
+
+
+def spotted_picture(spots, size=(300, 200)):
+    picture = np.zeros((size[1], size[0], 3), np.uint8)
+    for x, y in spots:
+        picture[y - 4 : y + 5, x - 4 : x + 5] = 255
+    return picture
+
+
+@pytest.mark.parametrize("unbiased", [False, True])
+def test_each_box_finds_the_joint_that_is_in_it(unbiased):
+    spots = [(60, 70), (220, 130)]
+    settings = PoseSettings((64, 96), decode="dark", sigma=1.5, unbiased=unbiased)
+    boxes = [(x - 20, y - 30, 40, 60) for x, y in spots]
+    keypoints, scores = PosePredictor(brightest, settings).predict(spotted_picture(spots), boxes)
+    assert keypoints.shape == (2, 1, 2) and scores.shape == (2, 1)
+    # a crop pixel is 0.78 picture pixels here, a heatmap pixel 3.1; its centre is the middle of four crop pixels,
+    # which the original's convention (x / 4) does not count in
+    np.testing.assert_allclose(keypoints[:, 0], spots, atol=2.5)
+
+
+def test_more_boxes_than_a_batch_give_the_same_as_one_by_one(monkeypatch):
+    spots = [(40 + 20 * number, 80) for number in range(7)]
+    picture, predictor = spotted_picture(spots), PosePredictor(brightest, PoseSettings((64, 64)))
+    boxes = [(x - 10, y - 10, 20, 20) for x, y in spots]
+    singles = [predictor.predict(picture, [box])[0][0] for box in boxes]
+    monkeypatch.setattr("lib.core.predictor.BATCH_SIZE", 3)
+    np.testing.assert_array_equal(predictor.predict(picture, boxes)[0], singles)
+
+
+def test_no_box_gives_no_person_and_runs_no_network():
+    keypoints, scores = PosePredictor(None, PoseSettings((64, 64))).predict(spotted_picture([]), [])
+    assert len(keypoints) == len(scores) == 0
