@@ -1,13 +1,12 @@
 """Validates a pose network, or saved predictions: prints the table, writes pred.mat and results.json."""
 
 import argparse
-from pathlib import Path
 
 import _init_paths  # noqa: F401
 
 from lib.utils.cli import config_from, make_parser, run_folder
 from lib.utils.errors import UserError
-from lib.utils.runtime import choose_device, import_paddle, make_logger, run_script
+from lib.utils.runtime import make_logger, run_script
 
 
 def parse_arguments():
@@ -45,41 +44,18 @@ def score_predictions(arguments, config):
     report_results(arguments.pred_file, results, {"predictions": arguments.pred_file}, folder, log)
 
 
-def open_network(arguments, config):
-    """(run, lines that say what runs where): the network of TEST.MODEL_FILE, Paddle's or ONNX."""
-    model, path = config.model, config.test.model_file
-    if not path:
-        raise UserError("no weights to validate: give --model-file FILE, or --pred-file to score saved predictions")
-    if Path(path).suffix.lower() == ".onnx":
-        from lib.core.onnx_network import OnnxRun
-
-        width, height = model.extra.heatmap_size
-        run = OnnxRun(
-            path, model.image_size, (model.num_joints, height, width), config.dataset.pixel_scale,
-            use_gpu=config.gpus not in ("", "cpu"),
-        )  # fmt: skip
-        return run, [run.line]
-
-    import_paddle()
-    from lib.core.checkpoint import load_weights
-    from lib.core.inference import PaddleRun
-    from lib.models.build import get_pose_net
-
-    device = choose_device(config.gpus, asked=arguments.gpus is not None)
-    network = get_pose_net(model)
-    loaded = load_weights(network, path)
-    return PaddleRun(network, config.dataset.pixel_scale), [device, loaded]
-
-
 def validate_network(arguments, config):
     """Runs the network over the validation set and scores what it predicts."""
+    from lib.core.build import open_network
     from lib.core.report import architecture_name, report_results
     from lib.core.validation import validate
     from lib.dataset.build import build_dataset, build_evaluator, build_loader
 
+    if not config.test.model_file:
+        raise UserError("no weights to validate: give --model-file FILE, or --pred-file to score saved predictions")
     dataset = build_dataset(config, training=False)
     evaluator = build_evaluator(config, dataset.persons)
-    run, lines = open_network(arguments, config)
+    run, lines = open_network(config, gpu_asked=arguments.gpus is not None)
 
     folder, log_file, _ = run_folder(config, arguments.cfg, "valid")
     log = make_logger(log_file)

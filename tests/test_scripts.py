@@ -256,7 +256,7 @@ class TestValidating:
         assert (trained.place / "mixed").is_dir()
 
 
-@pytest.mark.parametrize("script", ["train.py", "valid.py"])
+@pytest.mark.parametrize("script", ["train.py", "valid.py", "infer.py"])
 def test_help_answers_at_once_and_without_paddle(script):
     code = (
         "import runpy, sys, time; sys.argv = ['SCRIPT', '--help']; sys.path.insert(0, 'FOLDER')\n"

@@ -12,8 +12,6 @@ from lib.core.heatmap import flip_back, get_final_preds, shift_right
 from lib.utils.image import crop_person
 from lib.utils.transforms import crop_of_box, get_affine_transform
 
-BATCH_SIZE = 32
-
 
 def predict_heatmaps(run, crops, flip_pairs=None, shift_heatmap=True):
     """Heatmaps (N, K, H, W) float32 of uint8 crops (N, h, w, 3).
@@ -42,6 +40,7 @@ class PoseSettings:
     sigma: float = 2.0
     unbiased: bool = False
     color_rgb: bool = False
+    batch_size: int = 32
 
 
 class PosePredictor:
@@ -58,8 +57,8 @@ class PosePredictor:
         Returns keypoints (N, K, 2) float32, x and y in picture pixels (K is 0 where N is), and scores (N, K).
         """
         boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-        parts = [self._predict_batch(image, boxes[start : start + BATCH_SIZE])
-                 for start in range(0, len(boxes), BATCH_SIZE)]  # fmt: skip
+        size = self.settings.batch_size
+        parts = [self._predict_batch(image, boxes[start : start + size]) for start in range(0, len(boxes), size)]
         if not parts:
             return np.zeros((0, 0, 2), np.float32), np.zeros((0, 0), np.float32)
         keypoints, scores = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))

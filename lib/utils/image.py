@@ -53,10 +53,11 @@ def _is_cut_off(data):
     return False
 
 
-def read_image(path):
+def read_image(path, use_orientation=False):
     """An (H, W, 3) uint8 BGR picture from a file or `archive.zip@member`.
 
-    EXIF orientation is ignored: annotations are in the stored pixels, as in the original.
+    use_orientation: turn the picture as its EXIF orientation says, as viewers do. Data sets are read without:
+    their annotations are in the stored pixels, as in the original.
     Raises UserError for a missing, truncated or unreadable picture and names it.
     """
     data = read_bytes(path)
@@ -64,7 +65,8 @@ def read_image(path):
         raise UserError(f"the picture {path} is truncated ({len(data)} bytes): copy or download it again")
     image = None
     if data:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        flags = cv2.IMREAD_COLOR if use_orientation else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if image is None:
         raise UserError(f"the picture {path} cannot be decoded ({len(data)} bytes): is it a picture?")
     return image

@@ -6,6 +6,7 @@ import numpy as np
 from lib.core.heatmap import get_max_preds
 
 LEFT_COLOR, RIGHT_COLOR, MIDDLE_COLOR = (230, 150, 40), (60, 90, 240), (80, 200, 120)  # BGR
+BOX_COLOR = (255, 255, 255)
 GRID_COLUMNS = 8
 CROP_SIDE, HEATMAP_SIDE = 192, 64  # smaller ones are enlarged to about this many pixels in the grids
 

@@ -58,12 +58,11 @@ def test_each_box_finds_the_joint_that_is_in_it(unbiased):
     np.testing.assert_allclose(keypoints[:, 0], spots, atol=2.5)
 
 
-def test_more_boxes_than_a_batch_give_the_same_as_one_by_one(monkeypatch):
+def test_more_boxes_than_a_batch_give_the_same_as_one_by_one():
     spots = [(40 + 20 * number, 80) for number in range(7)]
-    picture, predictor = spotted_picture(spots), PosePredictor(brightest, PoseSettings((64, 64)))
+    picture, predictor = spotted_picture(spots), PosePredictor(brightest, PoseSettings((64, 64), batch_size=3))
     boxes = [(x - 10, y - 10, 20, 20) for x, y in spots]
     singles = [predictor.predict(picture, [box])[0][0] for box in boxes]
-    monkeypatch.setattr("lib.core.predictor.BATCH_SIZE", 3)
     np.testing.assert_array_equal(predictor.predict(picture, boxes)[0], singles)
 
 

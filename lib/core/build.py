@@ -1,0 +1,52 @@
+"""From the configuration to what runs a network, Paddle's or an ONNX file's. Imports Paddle only where it is needed."""
+
+from pathlib import Path
+
+from lib.core.predictor import PosePredictor, PoseSettings
+from lib.utils.errors import UserError
+from lib.utils.runtime import choose_device, import_paddle
+
+
+def open_network(config, gpu_asked=False):
+    """(run, lines): the `run` function of TEST.MODEL_FILE (see lib.core.predictor), and lines that say what runs where.
+
+    gpu_asked: the user named the GPU, so that one that is not there is an error. Raises UserError.
+    """
+    model, path = config.model, config.test.model_file
+    if not path:
+        raise UserError("no weights: give --model-file FILE (.pdparams, .pdckpt or .onnx)")
+    if Path(path).suffix.lower() == ".onnx":
+        from lib.core.onnx_network import OnnxRun
+
+        width, height = model.extra.heatmap_size
+        shape = (model.num_joints, height, width)
+        use_gpu = config.gpus not in ("", "cpu")
+        run = OnnxRun(path, model.image_size, shape, config.dataset.pixel_scale, use_gpu)
+        return run, [run.line]
+
+    import_paddle()
+    from lib.core.checkpoint import load_weights
+    from lib.core.inference import PaddleRun
+    from lib.models.build import get_pose_net
+
+    device = choose_device(config.gpus, asked=gpu_asked)
+    network = get_pose_net(model)
+    return PaddleRun(network, config.dataset.pixel_scale), [device, load_weights(network, path)]
+
+
+def build_predictor(config, run):
+    """The PosePredictor of a configuration around a `run` function."""
+    test, model = config.test, config.model
+    return PosePredictor(
+        run,
+        PoseSettings(
+            image_size=model.image_size,
+            flip_pairs=config.skeleton.flip_pairs if test.flip_test else None,
+            shift_heatmap=test.shift,
+            decode=test.decoder,
+            sigma=model.extra.sigma,
+            unbiased=test.udp,
+            color_rgb=config.dataset.color_rgb,
+            batch_size=test.batch_size,
+        ),
+    )
