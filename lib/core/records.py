@@ -110,7 +110,7 @@ class ExtraConfig(Record):
 class ModelConfig(Record):
     name: Literal["pose_resnet"] = "pose_resnet"
     backbone: Annotated[Literal["resnet"], BeforeValidator(lower_case)] = "resnet"
-    style: Literal["pytorch"] = "pytorch"
+    style: Literal["pytorch", "caffe"] = "pytorch"
     depth: Literal[18, 34, 50, 101, 152] = 50
     pretrained: str = ""
     init_weights: bool = True
@@ -233,6 +233,8 @@ def _check_skeleton(config):
 
 def _check_model(model):
     extra, layers = model.extra, model.extra.num_deconv_layers
+    if model.style == "caffe" and model.depth < 50:
+        raise ValueError(f"MODEL.STYLE: caffe needs a MODEL.DEPTH of 50, 101 or 152 (bottlenecks), got {model.depth}")
     for key, value in (("FILTERS", extra.num_deconv_filters), ("KERNELS", extra.num_deconv_kernels)):
         if len(value) != layers:
             raise ValueError(

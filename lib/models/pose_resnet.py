@@ -10,14 +10,33 @@ from paddle.vision.models.resnet import BasicBlock, BottleneckBlock, ResNet
 DECONV_KERNELS = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
 
 
+class CaffeBottleneckBlock(BottleneckBlock):
+    """The bottleneck of Caffe's ResNets: the stride is in the first 1x1 convolution, not in the 3x3 behind it."""
+
+    def __init__(self, inplanes, planes, stride=1, *others, **named):  # whatever paddle.vision's ResNet gives its block
+        super().__init__(inplanes, planes, 1, *others, **named)
+        if stride != 1:
+            self.conv1 = nn.Conv2D(inplanes, planes, 1, stride=stride, bias_attr=False)
+        self.stride = stride
+
+
+def _block_of(depth, style):
+    if depth < 50:
+        if style == "caffe":
+            raise ValueError(f"style caffe needs bottleneck blocks: depth 50, 101 or 152, got {depth}")
+        return BasicBlock
+    return CaffeBottleneckBlock if style == "caffe" else BottleneckBlock
+
+
 class PoseResNet(nn.Layer):
     """ResNet of `depth` + deconvolutions + a final convolution to `joint_count` heatmaps.
 
+    style: which convolution of a stage's first bottleneck has the stride, the 3x3 (pytorch) or the first 1x1 (caffe).
     deconv_filters, deconv_kernels: one entry per deconvolution layer, kernels 2, 3 or 4; final_kernel: 1 or 3.
     Parameter names: `backbone.*` as in paddle.vision.models.ResNet, `deconv_layers.*`, `final_layer.*`.
     """
 
-    def __init__(
+    def __init__(  # seven parameters: each is a value of the published experiments
         self,
         depth=50,
         joint_count=16,
@@ -25,9 +44,10 @@ class PoseResNet(nn.Layer):
         deconv_kernels=(4, 4, 4),
         deconv_with_bias=False,
         final_kernel=1,
+        style="pytorch",
     ):
         super().__init__()
-        block = BottleneckBlock if depth >= 50 else BasicBlock
+        block = _block_of(depth, style)
         self.backbone = ResNet(block, depth, num_classes=0, with_pool=False)
         channels = 512 * block.expansion
         layers = []

@@ -6,32 +6,79 @@ import numpy as np
 import paddle
 import pytest
 from paddle import nn
-from seeded import our_name
+from seeded import our_name, seed_network
 
 from lib.core.heatmap import heatmap_size_of
 from lib.models.pose_resnet import PoseResNet, count_parameters
 
 
-def check_depth(record, network, depth):
-    """Heatmaps to 1e-4 of their largest value, and as many parameters as the original."""
+def run(network, images):
     network.eval()
     with paddle.no_grad():
-        heatmaps = network(paddle.to_tensor(record[f"r{depth}_input"])).numpy()
-    expected = record[f"r{depth}_heatmap"]
+        return network(paddle.to_tensor(images)).numpy()
+
+
+def check_network(record, network, name):
+    """Heatmaps to 1e-4 of their largest value, and as many parameters as the original."""
+    expected = record[f"{name}_heatmap"]
+    heatmaps = run(network, record[f"{name}_input"])
     np.testing.assert_allclose(heatmaps, expected, atol=1e-4 * np.abs(expected).max(), rtol=0)
-    assert count_parameters(network) == int(record[f"r{depth}_parameters"])
+    assert count_parameters(network) == int(record[f"{name}_parameters"])
 
 
 @pytest.mark.parametrize("depth", [18, 50])
 def test_heatmaps_of_one_recorded_picture_are_the_originals(reference, seeded_network, depth):
-    check_depth(reference("model_first.npz"), seeded_network(depth, 16, 11), depth)
+    check_network(reference("model_first.npz"), seeded_network(depth, 16, 11), f"r{depth}")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
 def test_heatmaps_of_all_recorded_pictures_are_the_originals(shared, seeded_network, depth):
     record = np.load(shared / "reference" / "model.npz")
-    check_depth(record, seeded_network(depth, record[f"r{depth}_heatmap"].shape[1], 11), depth)
+    check_network(record, seeded_network(depth, record[f"r{depth}_heatmap"].shape[1], 11), f"r{depth}")
+
+
+@pytest.fixture(scope="module")
+def caffe_network():
+    return seed_network(PoseResNet(50, 17, style="caffe"), 11)
+
+
+def test_heatmaps_of_the_caffe_style_are_the_originals_and_not_those_of_the_other_style(
+    reference, caffe_network, seeded_network
+):
+    record = reference("model_first.npz")
+    check_network(record, caffe_network, "r50caffe")
+    expected = record["r50caffe_heatmap"]
+    others = run(seeded_network(50, 17, 11), record["r50caffe_input"])
+    assert np.abs(others - expected).max() > 0.01 * np.abs(expected).max()  # else the test above would prove nothing
+
+
+def test_heatmaps_of_all_recorded_pictures_are_the_originals_in_the_caffe_style(shared, caffe_network):
+    check_network(np.load(shared / "reference" / "model.npz"), caffe_network, "r50caffe")
+
+
+def test_both_styles_have_the_same_parameter_names_in_the_same_order_and_shapes(caffe_network):
+    shapes = [[(name, tensor.shape) for name, tensor in network.state_dict().items()]
+              for network in (caffe_network, PoseResNet(50, 17))]  # fmt: skip
+    assert shapes[0] == shapes[1]
+
+
+def test_the_caffe_style_has_its_stride_in_the_first_convolution_of_a_stages_first_bottleneck(caffe_network):
+    strides = {}
+    for stage in (1, 2, 3, 4):
+        for place, block in enumerate(getattr(caffe_network.backbone, f"layer{stage}")):
+            values = paddle.zeros([1, block.conv1.weight.shape[1], 8, 8])
+            before = block.conv1(values)
+            after = block.conv2(before)
+            strides[stage, place] = (8 // before.shape[2], before.shape[2] // after.shape[2])
+    assert {place for place, stride in strides.items() if stride == (2, 1)} == {(2, 0), (3, 0), (4, 0)}
+    assert set(strides.values()) == {(2, 1), (1, 1)}
+
+
+@pytest.mark.parametrize("depth", [18, 34])
+def test_basic_blocks_have_no_caffe_style(depth):
+    with pytest.raises(ValueError, match="style caffe needs bottleneck blocks"):
+        PoseResNet(depth, style="caffe")
 
 
 def test_parameters_are_the_originals_under_our_names(data_folder):
