@@ -1,6 +1,7 @@
 """Saving and loading: weights for others, checkpoints to go on with."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import paddle
@@ -31,7 +32,10 @@ def _load(path):
 
 def read_weights(path):
     """{name: array} from a .pdparams file or one of our checkpoints. Raises UserError where it is neither."""
-    state = _load(path)
+    return _weights_in(_load(path), path)
+
+
+def _weights_in(state, path):
     if isinstance(state, dict) and isinstance(state.get("network"), dict):
         state = state["network"]
     if not isinstance(state, dict):
@@ -46,16 +50,17 @@ def read_weights(path):
     return weights
 
 
-def load_weights(network, path, prefix="", strict=True):
-    """Puts a file's weights into a network and returns one line that says what was loaded.
+class Match(NamedTuple):
+    """How a file's weights fit a network: {name: array} of those that do, and the names of those that do not."""
 
-    prefix: put before the file's names (backbone. for a bare ResNet file).
-    strict: every parameter of the network must be in the file, with its shape; otherwise what is missing or of another
-        shape keeps its initialisation (a head for another number of joints), and is named in the line.
-    Raises UserError where nothing matches, and before anything is changed.
-    """
-    weights = {prefix + name: value for name, value in read_weights(path).items()}
-    expected = network.state_dict()
+    matched: dict
+    mismatched: list
+    missing: list
+    unused: list
+
+
+def match_weights(weights, expected):
+    """The Match of {name: array} with a network's state_dict(): by name, then by shape."""
     matched = {
         name: weights[name]
         for name, tensor in expected.items()
@@ -63,7 +68,24 @@ def load_weights(network, path, prefix="", strict=True):
     }
     mismatched = [name for name in expected if name in weights and name not in matched]
     missing = [name for name in expected if name not in weights]
-    unused = [name for name in weights if name not in expected]
+    return Match(matched, mismatched, missing, [name for name in weights if name not in expected])
+
+
+def load_weights(network, path, strict=True):
+    """`fill_network` with the weights of a .pdparams file or of one of our checkpoints."""
+    return fill_network(network, read_weights(path), path, strict)
+
+
+def fill_network(network, weights, path, strict=True):
+    """Puts {name: array} into a network and returns one line that says what was loaded.
+
+    path: the file they are from, for the line.
+    strict: every parameter of the network must be among them, with its shape; otherwise what is missing or of another
+        shape keeps its initialisation (a head for another number of joints), and is named in the line.
+    Raises UserError where nothing matches, and before anything is changed.
+    """
+    expected = network.state_dict()
+    matched, mismatched, missing, unused = match_weights(weights, expected)
     if not matched:
         raise UserError(
             f"{path}: none of its {len(weights)} weights fits this network (it has names such as "
@@ -123,10 +145,11 @@ def load_checkpoint(path, network, optimizer, average=None):
         path = path / CHECKPOINT_NAME
     if not path.is_file():
         raise UserError(f"--resume_model: there is no checkpoint {path}")
-    load_weights(network, path)
     state = _load(path)
+    weights = _weights_in(state, path)
     if not isinstance(state.get("optimizer"), dict) or not isinstance(state.get("progress"), dict):
         raise UserError(f"--resume_model: {path} holds weights only; give it as MODEL.PRETRAINED to start from them")
+    fill_network(network, weights, path)
     ours = {name: paddles for paddles, name in _parameter_names(network).items()}
     optimizer.set_state_dict(_rename(state["optimizer"], ours))
     if average:

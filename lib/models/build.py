@@ -1,6 +1,6 @@
 """From the configuration to the network and its first weights."""
 
-from lib.core.checkpoint import load_weights
+from lib.core.checkpoint import fill_network, load_weights, read_weights
 from lib.models.pose_resnet import PoseResNet
 from lib.utils.errors import UserError
 
@@ -15,6 +15,7 @@ def get_pose_net(model):
         extra.num_deconv_kernels,
         extra.deconv_with_bias,
         extra.final_conv_kernel,
+        model.style,
     )
     if model.init_weights:
         network.initialize_head()
@@ -27,17 +28,25 @@ def load_pretrained(network, model):
     """Loads MODEL.PRETRAINED for training and returns the line that says what came of it.
 
     'imagenet': Paddle's own ImageNet backbone; where it cannot be had training goes on from scratch and the line says
-    so. A file: a whole pose network or a bare ResNet; missing or matching nothing is a UserError. '': nothing.
+    so; a UserError with MODEL.STYLE caffe, which these weights are not. A file: a whole pose network or a bare ResNet;
+    missing or matching nothing is a UserError. '': nothing.
     """
     if not model.pretrained:
         return "=> MODEL.PRETRAINED is empty: training from scratch"
     if model.pretrained == "imagenet":
+        if model.style == "caffe":
+            raise UserError(
+                "MODEL.PRETRAINED imagenet is of MODEL.STYLE pytorch; for caffe convert a Caffe-style ResNet with "
+                "pose_estimation/convert.py --backbone-only and give the result"
+            )
         return _load_imagenet(network, model.depth)
+    weights = read_weights(model.pretrained)
     try:
-        return load_weights(network, model.pretrained, strict=False)
+        return fill_network(network, weights, model.pretrained, strict=False)
     except UserError as error:
+        bare = {f"backbone.{name}": value for name, value in weights.items()}
         try:
-            return load_weights(network, model.pretrained, prefix="backbone.", strict=False)
+            return fill_network(network, bare, model.pretrained, strict=False)
         except UserError:
             raise error from None
 

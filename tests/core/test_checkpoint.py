@@ -212,13 +212,33 @@ def test_missing_and_unused_weights_are_counted_and_named(checkpoint, make_netwo
         checkpoint.load_weights(make_network(), path)
 
 
-def test_a_bare_backbone_loads_under_its_prefix(paddle, checkpoint, make_network, tmp_path):
-    path = tmp_path / "resnet.pdparams"
-    source, network = make_network(), make_network()
-    checkpoint.save_atomically(source.backbone.state_dict(), path)
-    line = checkpoint.load_weights(network, path, prefix="backbone.", strict=False)
-    assert "loaded 6 of 8 weights" in line
-    assert_same(arrays(source.backbone.state_dict()), arrays(network.backbone.state_dict()))
+def test_a_file_is_read_once_to_go_on_from(paddle, checkpoint, make_network, tmp_path, monkeypatch):
+    network = make_network()
+    optimizer, _ = make_optimizer(paddle, network)
+    checkpoint.save_checkpoint(tmp_path, network, optimizer, {"epoch": 1})
+    load, read = paddle.load, []
+    monkeypatch.setattr(paddle, "load", lambda *words, **options: read.append(words) or load(*words, **options))
+    assert checkpoint.load_checkpoint(tmp_path, network, optimizer) == {"epoch": 1}
+    assert len(read) == 1  # a checkpoint of depth 152 is 800 MB
+
+
+def test_a_checkpoint_of_another_network_changes_neither_network_nor_optimizer(
+    paddle, checkpoint, make_network, tmp_path
+):
+    other, network = make_network(joints=5), make_network(joints=2)
+    checkpoint.save_checkpoint(tmp_path, other, make_optimizer(paddle, other)[0], {"epoch": 1})
+    optimizer, _ = make_optimizer(paddle, network)
+    before, rate = arrays(network.state_dict()), optimizer.state_dict()["LR_Scheduler"]
+    with pytest.raises(UserError, match=r"is of another network: 2 of another shape"):
+        checkpoint.load_checkpoint(tmp_path, network, optimizer)
+    assert_same(arrays(network.state_dict()), before)
+    assert optimizer.state_dict()["LR_Scheduler"] == rate
+
+
+def test_weights_that_match_miss_and_are_left_over_are_told_apart(checkpoint):
+    fits, other = np.zeros((2, 3)), np.zeros((3, 2))
+    match = checkpoint.match_weights({"a": fits, "b": other, "d": fits}, {"a": fits, "b": fits, "c": fits})
+    assert (list(match.matched), match.mismatched, match.missing, match.unused) == (["a"], ["b"], ["c"], ["d"])
 
 
 def test_going_on_from_weights_alone_or_from_an_empty_folder_says_what_to_do(

@@ -5,7 +5,7 @@ import paddle
 import pytest
 from seeded import seeded_array
 
-from lib.core.records import ExtraConfig, ModelConfig
+from lib.core.records import Config, ExtraConfig, ModelConfig
 from lib.models.build import get_pose_net, load_pretrained
 from lib.utils.errors import UserError
 
@@ -40,6 +40,22 @@ def test_the_network_is_the_one_that_the_configuration_describes():
     assert [state[f"deconv_layers.{place}.weight"].shape[2] for place in (0, 3, 6)] == [2, 3, 4]
     assert "deconv_layers.0.bias" in state
     assert state["final_layer.weight"].shape == [5, 8, 3, 3]
+
+
+def test_the_style_goes_to_the_network():
+    blocks = get_pose_net(model_of(depth=50, STYLE="caffe")).backbone.layer2
+    assert type(blocks[0]).__name__ == "CaffeBottleneckBlock"
+
+
+@pytest.mark.parametrize("depth", [18, 34])
+def test_the_caffe_style_is_for_bottlenecks(depth):
+    with pytest.raises(ValueError, match=rf"MODEL\.STYLE: caffe needs a MODEL\.DEPTH of 50, 101 or 152 .* got {depth}"):
+        Config(MODEL=model_of(depth=depth, STYLE="caffe"))
+
+
+def test_paddles_imagenet_weights_are_refused_for_the_caffe_style(network):
+    with pytest.raises(UserError, match=r"imagenet is of MODEL\.STYLE pytorch; for caffe .*convert\.py"):
+        load_pretrained(network, model_of("imagenet", depth=50, STYLE="caffe"))
 
 
 @pytest.mark.parametrize(("init_weights", "deviation"), [(True, 0.001), (False, (8 * 16) ** -0.5 / 3**0.5)])
