@@ -93,9 +93,11 @@ def main():
     from lib.core.checkpoint import CHECKPOINT_NAME
     from lib.core.config import dump_config
     from lib.core.report import describe_run, write_json
+    from lib.core.weight_record import check_record
     from lib.models.pose_resnet import count_parameters
 
     device = choose_device(config.gpus, asked=arguments.gpus is not None)
+    record_line = None if arguments.resume_model else check_record(config.model.pretrained, config, start=True)
     loaded, trainer = make_trainer(config, arguments.resume_model)
 
     folder, log_file, scalar_folder = run_folder(config, arguments.cfg, "train")
@@ -116,6 +118,8 @@ def main():
         temporary.write_text(dump_config(config), encoding="utf-8")
     log.info(device)
     log.info(loaded)
+    if record_line:
+        log.info(record_line)
     for loader in (trainer.train_loader, trainer.valid_loader):
         log.info(f"=> load {len(loader.dataset)} samples")
         if loader.dataset.persons.note:

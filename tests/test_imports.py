@@ -11,7 +11,7 @@ WITHOUT_PADDLE = [
     "lib.core.validation", "lib.dataset.coco", "lib.utils.files",
     "lib.core.skeletons", "lib.core.report", "lib.utils.transforms", "lib.utils.image", "lib.utils.vis",
     "lib.utils.errors", "lib.utils.cli", "lib.utils.runtime", "lib.dataset.joints_dataset", "lib.dataset.mpii",
-    "lib.dataset.augment", "lib.dataset.loader", "lib.dataset.build",
+    "lib.dataset.augment", "lib.dataset.loader", "lib.dataset.build", "lib.core.convert", "lib.core.weight_record",
 ]  # fmt: skip
 
 

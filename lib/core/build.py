@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lib.core.predictor import PosePredictor, PoseSettings
+from lib.core.weight_record import check_record
 from lib.utils.errors import UserError
 from lib.utils.runtime import choose_device, import_paddle
 
@@ -24,6 +25,7 @@ def open_network(config, gpu_asked=False):
         run = OnnxRun(path, model.image_size, shape, config.dataset.pixel_scale, use_gpu)
         return run, [run.line]
 
+    record_line = check_record(path, config)
     import_paddle()
     from lib.core.checkpoint import load_weights
     from lib.core.inference import PaddleRun
@@ -31,7 +33,8 @@ def open_network(config, gpu_asked=False):
 
     device = choose_device(config.gpus, asked=gpu_asked)
     network = get_pose_net(model)
-    return PaddleRun(network, config.dataset.pixel_scale), [device, load_weights(network, path)]
+    lines = [device, load_weights(network, path), record_line]
+    return PaddleRun(network, config.dataset.pixel_scale), [line for line in lines if line]
 
 
 def build_predictor(config, run):
