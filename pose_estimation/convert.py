@@ -186,11 +186,12 @@ def main():
     weights = rename(foreign)
     print(f"=> {source}: {len(foreign)} weights")
 
-    import_paddle()
+    paddle = import_paddle()
     from lib.models.build import get_pose_net
 
     choose_device("cpu")
-    network = get_pose_net(config.model)
+    with paddle.utils.unique_name.guard():  # Paddle's own names are saved too: the same file from the same weights
+        network = get_pose_net(config.model)
     expected = network.state_dict()
     if arguments.backbone_only:
         expected = {name: tensor for name, tensor in expected.items() if name.startswith("backbone.")}

@@ -94,8 +94,10 @@ def read_record(weight_file):
 
     (None, None) where there is none.
     """
+    if not Path(weight_file).is_file():
+        return None, None
     path = record_path(weight_file)
-    record = parse_record(path) if Path(weight_file).is_file() else None
+    record = parse_record(path)
     if record and record.sha256 != file_digest(weight_file):
         return None, f"=> WARNING: {path} is the record of other weights than {weight_file}: ignored"
     return record, None
