@@ -114,7 +114,7 @@ def explain(model, weights, wrong):
             f"its head is for MODEL.NUM_JOINTS {len(weights[final])}, not {model.num_joints}; convert it with the "
             "experiment it is of and give the result as MODEL.PRETRAINED: training then starts another head"
         )
-    return f"{len(wrong)} weights do not fit (such as {wrong[0]}): check MODEL.DEPTH and MODEL.EXTRA"
+    return f"weights that do not fit: {len(wrong)} (such as {wrong[0]}); check MODEL.DEPTH and MODEL.EXTRA"
 
 
 def describe_source(source, kind):

@@ -377,7 +377,7 @@ class TestOtherNetworks:
         ({"conv1.bias": np.zeros(64, np.float32)}, "backbone.conv1.bias"),
     ])  # fmt: skip
     def test_any_weight_that_does_not_fit_is_named(self, complain, source, changes, name):
-        assert f"1 weights do not fit (such as {name})" in complain(source(**changes))
+        assert f"weights that do not fit: 1 (such as {name})" in complain(source(**changes))
 
 
 class TestOutput:
