@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from lib.utils.files import read_json
 from lib.utils.transforms import PIXELS_PER_SCALE
 
 FIGURES = ("AP", "Ap .5", "AP .75", "AP (M)", "AP (L)", "AR", "AR .5", "AR .75", "AR (M)", "AR (L)")
+LARGEST = sys.float_info.max
 ENTRY = "expected a list of {image_id, category_id, keypoints, score}, COCO's result form"
 
 
@@ -138,7 +139,7 @@ class COCOEvaluator:
         """What is wrong with an entry of a result file, or an empty text."""
         if not isinstance(entry, dict) or not {"image_id", "category_id", "keypoints", "score"} <= entry.keys():
             return ENTRY
-        if entry["image_id"] not in self.truth.images:
+        if not isinstance(entry["image_id"], (int, str)) or entry["image_id"] not in self.truth.images:
             return f"its image_id {entry['image_id']!r} is not among the images of {self.truth.path}"
         category = self.truth.category
         if entry["category_id"] != category["id"]:
@@ -146,7 +147,8 @@ class COCOEvaluator:
         numbers = entry["keypoints"]
         if not isinstance(numbers, list) or len(numbers) != count:
             return f"keypoints: expected {count} numbers (x, y, score of {count // 3} joints)"
-        if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in [*numbers, entry["score"]]):
+        # a whole number in JSON may be too large for math.isfinite
+        if not all(isinstance(value, (int, float)) and abs(value) <= LARGEST for value in [*numbers, entry["score"]]):
             return "keypoints or score holds something that is not a finite number"
         return ""
 
