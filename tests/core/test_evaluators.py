@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import scipy.io
 
-from lib.core.evaluators import MPII_MAT_JOINTS, PCKhEvaluator
-from lib.core.skeletons import MPII
+from lib.core.evaluators import MPII_MAT_JOINTS, PCKEvaluator, PCKhEvaluator
+from lib.core.skeletons import MPII, Skeleton
+from lib.dataset.joints_dataset import Persons
 from lib.utils.errors import UserError
 
 
@@ -134,3 +135,115 @@ def test_a_file_of_another_kind_is_a_user_error(tmp_path):
 def test_a_mat_file_without_one_of_the_variables_is_a_user_error(evaluator_of, name):
     with pytest.raises(UserError, match="is not MPII's ground truth"):
         evaluator_of(**{name: None})
+
+
+# -- PCK by the skeleton's own reference -----------------------------------------------------------------------------
+
+JOINTS = ("left_shoulder", "right_hip", "nose", "left_hand")
+BOX = Skeleton("box", JOINTS)
+TORSO = Skeleton("torso", JOINTS, pck_reference=("left_shoulder", "right_hip"))
+
+
+def people(count, joints=((0, 0), (30, 40), (10, 10), (60, 60)), box=(0, 0, 50, 100)):
+    """Persons alike: a torso of 50 px, a box of 50 x 100 px."""
+    return Persons(
+        ["x.jpg"] * count, np.zeros((count, 2)), np.ones((count, 2)),
+        np.tile(np.array(joints, dtype=np.float64), (count, 1, 1)), np.ones((count, len(joints))),
+        np.tile(np.array(box, dtype=np.float64), (count, 1)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("skeleton", "limit"), [(BOX, 20), (TORSO, 10)])
+def test_a_joint_is_right_within_a_fifth_of_the_boxs_longer_side_or_the_torso(skeleton, limit):
+    persons = people(5)
+    predictions = persons.joints.copy()
+    predictions[0, 2] += [limit - 0.01, 0]
+    predictions[1, 2] += [0, limit + 0.01]
+    predictions[2, 3] += 1000
+    figures = PCKEvaluator(persons, skeleton).evaluate(predictions)
+    assert figures["Nose"] == pytest.approx(100 * 4 / 5) == figures["Hand"]
+    assert figures["Shoulder"] == figures["Hip"] == 100
+    assert figures["PCK@0.2"] == pytest.approx(100 * 18 / 20)
+    assert PCKEvaluator(persons, skeleton).main_figure == "PCK@0.2"
+
+
+def test_epe_is_the_mean_distance_in_picture_pixels_of_the_joints_annotated():
+    persons = people(2)
+    predictions = persons.joints.copy()
+    predictions[0, 0] += [3, 4]
+    predictions[1, 1] += [0, 11]
+    predictions[1, 3] += 777
+    persons.visible[1, 3] = 0
+    assert PCKEvaluator(persons, BOX).evaluate(predictions)["EPE"] == pytest.approx((5 + 11) / 7)
+
+
+def test_auc_is_the_mean_over_51_thresholds_from_zero_to_the_full_one():
+    persons = people(1)
+    predictions = persons.joints + [9.9, 0]  # a box of 100 px: right from 0.1 on, which is the 26th of 51
+    figures = PCKEvaluator(persons, BOX).evaluate(predictions)
+    assert figures["AUC"] == pytest.approx(100 * 26 / 51)
+    predictions[0, :2] = persons.joints[0, :2]  # two of four at each threshold, zero included
+    assert PCKEvaluator(persons, BOX).evaluate(predictions)["AUC"] == pytest.approx(100 * (26 / 51 + 1) / 2)
+
+
+def test_a_person_without_its_reference_counts_in_epe_only():
+    persons = people(3)
+    persons.visible[1, 0] = 0  # no shoulder, so no torso
+    persons.joints[2, 1] = [0.5, 0.5]  # a torso below a pixel
+    predictions = persons.joints.copy()
+    predictions[1:, 2] += [0, 77]
+    figures = PCKEvaluator(persons, TORSO).evaluate(predictions)
+    assert figures["PCK@0.2"] == figures["Nose"] == figures["AUC"] == 100
+    assert figures["EPE"] == pytest.approx(2 * 77 / 11)
+    assert PCKEvaluator(persons, BOX).evaluate(predictions)["Nose"] == pytest.approx(100 / 3)
+
+
+def test_where_nobody_has_the_reference_pck_is_nan_and_epe_is_not():
+    persons = people(2)
+    persons.visible[:, 1] = 0
+    figures = PCKEvaluator(persons, TORSO).evaluate(persons.joints + [0, 2])
+    assert math.isnan(figures["PCK@0.2"]) and math.isnan(figures["AUC"]) and math.isnan(figures["Nose"])
+    assert figures["EPE"] == pytest.approx(2)
+
+
+def test_a_prediction_that_is_no_number_is_a_miss():
+    persons = people(2)
+    predictions = persons.joints.copy()
+    predictions[0, 2] = math.nan
+    assert PCKEvaluator(persons, BOX).evaluate(predictions)["Nose"] == 50
+
+
+def test_by_head_size_and_a_half_it_is_what_a_plain_count_says():
+    rng = np.random.default_rng(3)
+    persons = people(40, rng.uniform(0, 200, (16, 2)))
+    persons.joints += rng.normal(scale=20, size=persons.joints.shape)
+    persons.visible = (rng.random((40, 16)) < 0.8).astype(np.float64)
+    predictions = persons.joints + rng.normal(scale=50, size=persons.joints.shape)
+
+    neck, head = MPII.joints.index("upper_neck"), MPII.joints.index("head_top")
+    hits, counts, at_fraction = np.zeros(16), np.zeros(16), np.zeros(51)
+    for joints, visible, predicted in zip(persons.joints, persons.visible, predictions, strict=True):
+        if visible[neck] and visible[head]:
+            size = math.dist(joints[neck], joints[head])
+            for joint in np.flatnonzero(visible):
+                share = math.dist(joints[joint], predicted[joint]) / size
+                hits[joint] += share <= 0.5
+                counts[joint] += 1
+                at_fraction += share <= np.linspace(0, 0.5, 51)
+    figures = PCKEvaluator(persons, MPII).evaluate(predictions)
+    assert 100 < counts.sum() < 512 and 0.2 < hits.sum() / counts.sum() < 0.8
+    knees = hits[[1, 4]] / counts[[1, 4]]
+    assert figures["Knee"] == pytest.approx(100 * knees.mean())
+    assert figures["PCK@0.5"] == pytest.approx(100 * hits.sum() / counts.sum())  # pelvis and thorax are joints here
+    assert figures["AUC"] == pytest.approx(100 * np.mean(at_fraction / counts.sum()))
+
+
+def test_its_predictions_are_saved_and_read_back(tmp_path):
+    persons = people(3)
+    evaluator = PCKEvaluator(persons, TORSO)
+    predictions = persons.joints + np.arange(3)[:, None, None] * 4.0
+    figures = evaluator.evaluate(predictions)
+    assert 0 < figures["AUC"] < 100
+    assert evaluator.evaluate_file(evaluator.save(predictions, None, tmp_path)) == pytest.approx(figures)
+    with pytest.raises(UserError, match=r"\(2, 4, 2\), but the annotations have \(3, 4, 2\)"):
+        evaluator.evaluate(predictions[:2])
