@@ -41,12 +41,12 @@ def get_affine_transform(center, scale, rotation_degrees, output_size, inverse=F
         counts: the crop has the output's aspect, the annotation's box was fitted to it before.
     rotation_degrees: positive turns the picture's content anticlockwise in the crop.
     output_size: (width, height) of the crop.
-    unbiased: lengths are counted between pixel centres and both sides of the box count (see `_unbiased_matrix`).
+    unbiased: lengths are counted between pixel centres (see `_unbiased_matrix`).
     Returns (2, 3) float64. The three point pairs are rounded to float32 as the original does, so results agree.
     """
     scale = np.broadcast_to(np.asarray(scale, dtype=np.float64), (2,))
     if unbiased:
-        matrix = _unbiased_matrix(np.asarray(center, dtype=np.float64), scale, rotation_degrees, output_size)
+        matrix = _unbiased_matrix(np.asarray(center, dtype=np.float64), scale[0], rotation_degrees, output_size)
         return cv2.invertAffineTransform(matrix) if inverse else matrix
     source_width = scale[0] * PIXELS_PER_SCALE
     width, height = output_size
@@ -65,7 +65,7 @@ def get_affine_transform(center, scale, rotation_degrees, output_size, inverse=F
     return cv2.getAffineTransform(target, source) if inverse else cv2.getAffineTransform(source, target)
 
 
-def _unbiased_matrix(center, scale, rotation_degrees, output_size):
+def _unbiased_matrix(center, scale_width, rotation_degrees, output_size):
     """The box's corners land on the centres of the crop's corner pixels (Huang et al. 2020, section 3.2).
 
     A box of w pixel intervals becomes output width - 1 intervals, so that a mirrored crop is exactly the crop mirrored.
@@ -73,7 +73,8 @@ def _unbiased_matrix(center, scale, rotation_degrees, output_size):
     radians = np.pi * rotation_degrees / 180
     sine, cosine = np.sin(radians), np.cos(radians)
     intervals = np.asarray(output_size, dtype=np.float64) - 1
-    turn = np.array([[cosine, sine], [-sine, cosine]]) * (intervals / (scale * PIXELS_PER_SCALE))[:, None]
+    box = scale_width * PIXELS_PER_SCALE / output_size[0] * np.asarray(output_size)  # of the output's aspect
+    turn = np.array([[cosine, sine], [-sine, cosine]]) * (intervals / box)[:, None]
     return np.column_stack([turn, intervals / 2 - turn @ center])
 
 
