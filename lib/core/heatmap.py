@@ -38,11 +38,14 @@ def gaussian_vectors(joints, visible, image_size, heatmap_size, sigma, unbiased=
     joints = np.asarray(joints, dtype=np.float64)
     size = np.asarray(heatmap_size)
     place = joints / ((np.asarray(image_size, dtype=np.float64) - unbiased) / (size - unbiased))
-    # int() of the original cuts towards zero; it matters for joints left of or above the picture
-    peak = np.trunc(place + 0.5)
     reach = sigma * 3
-    outside = ((np.trunc(peak - reach) >= size) | (np.trunc(peak + reach + 1) < 0)).any(axis=-1)
-    target_weight = np.where(outside, 0, np.asarray(visible)).astype(np.float32)
+    if unbiased:
+        peak = np.floor(place + 0.5)
+        outside = (peak - reach > size - 1) | (peak + reach < 0)
+    else:  # int() of the original cuts towards zero; it matters for joints left of or above the picture
+        peak = np.trunc(place + 0.5)
+        outside = (np.trunc(peak - reach) >= size) | (np.trunc(peak + reach + 1) < 0)
+    target_weight = np.where(outside.any(axis=-1), 0, np.asarray(visible)).astype(np.float32)
     drawn = target_weight > 0.5
 
     vectors = []
