@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lib.core.heatmap import (
+    dark_offset,
     flip_back,
     gaussian_vectors,
     generate_target,
@@ -14,6 +15,7 @@ from lib.core.heatmap import (
     quarter_offset,
     shift_right,
 )
+from lib.utils.transforms import affine_transform, get_affine_transform
 
 
 def target_by_loop(joints, visible, image_size, heatmap_size, sigma):
@@ -224,3 +226,207 @@ def test_an_encoded_joint_decodes_within_half_a_heatmap_pixel(image_size, heatma
     preds, _ = get_final_preds(target, center, scale, decode="none")
     expected = (joints - np.array(image_size) / 2) / 2 + center[0]
     assert np.abs(preds - expected).max() <= 1 + 0.01
+
+
+# -- distribution-aware decoding -------------------------------------------------------------------------------------
+
+
+def gaussians(places, sigma, size=(48, 64)):
+    """Heatmaps (N, 1, H, W) of gaussians, not cut off, whose peaks are at sub-pixel places (N, 2)."""
+    rows, columns = np.mgrid[: size[1], : size[0]]
+    squares = [(columns - x) ** 2 + (rows - y) ** 2 for x, y in places]
+    return np.exp(-np.array(squares) / (2 * sigma**2))[:, None].astype(np.float32)
+
+
+def dark(heatmaps, sigma=2):
+    return dark_offset(heatmaps, get_max_preds(heatmaps)[0], sigma)[:, 0]
+
+
+def dark_by_loop(heatmap, sigma):
+    """One heatmap's peak by the paper's formulas: blur, logarithm, m - H^-1 g."""
+    height, width = heatmap.shape
+    side = {1.5: 9, 2: 11, 3: 17}[sigma]
+    reach, deviation = side // 2, 0.3 * ((side - 1) * 0.5 - 1) + 0.8  # OpenCV's deviation for a width, as in its code
+    kernel = [math.exp(-((tap - reach) ** 2) / (2 * deviation**2)) for tap in range(side)]
+    padded = np.zeros((height + 2 * reach, width + 2 * reach))
+    padded[reach : reach + height, reach : reach + width] = heatmap
+    blurred = np.zeros((height, width))
+    for down in range(side):
+        for right in range(side):
+            weight = kernel[down] * kernel[right] / sum(kernel) ** 2
+            blurred += weight * padded[down : down + height, right : right + width]
+    logs = np.log(np.maximum(blurred * heatmap.max() / blurred.max(), 1e-10))
+    y, x = np.unravel_index(heatmap.argmax(), heatmap.shape)
+    gradient = [(logs[y, x + 1] - logs[y, x - 1]) / 2, (logs[y + 1, x] - logs[y - 1, x]) / 2]
+    twist = (logs[y + 1, x + 1] - logs[y - 1, x + 1] - logs[y + 1, x - 1] + logs[y - 1, x - 1]) / 4
+    hessian = [[(logs[y, x + 2] - 2 * logs[y, x] + logs[y, x - 2]) / 4, twist],
+               [twist, (logs[y + 2, x] - 2 * logs[y, x] + logs[y - 2, x]) / 4]]  # fmt: skip
+    return np.array([x, y]) - np.linalg.solve(hessian, gradient)
+
+
+@pytest.mark.parametrize("sigma", [1.5, 2, 3])
+def test_dark_finds_the_peak_of_a_gaussian_between_the_pixels(sigma):
+    places = np.random.default_rng(4).uniform((12, 14), (35, 49), (100, 2))
+    heatmaps = gaussians(places, sigma)
+    assert np.abs(dark(heatmaps, sigma) - places).max() < 1e-3  # measured: 4e-4
+    coords, _ = get_max_preds(heatmaps)
+    assert np.abs(quarter_offset(heatmaps, coords)[:, 0] - places).max() > 0.2  # the published decoder
+
+
+def test_dark_finds_the_peak_of_a_gaussian_that_lies_askew():
+    rows, columns = np.mgrid[:64, :48]
+    for angle in (0.3, 1.2, 2.5):
+        right, down = columns - 20.3, rows - 30.4
+        along = right * math.cos(angle) + down * math.sin(angle)
+        across = down * math.cos(angle) - right * math.sin(angle)
+        heatmap = np.exp(-((along / 4) ** 2) / 2 - ((across / 1.5) ** 2) / 2)[None, None].astype(np.float32)
+        np.testing.assert_allclose(dark(heatmap), [[20.3, 30.4]], atol=0.02)  # measured: 0.01
+
+
+@pytest.mark.parametrize("sigma", [1.5, 2, 3])
+def test_dark_is_the_papers_formulas_written_as_a_loop(sigma):
+    rng = np.random.default_rng(5)
+    places = rng.uniform((4, 4), (43, 59), (30, 2))
+    heatmaps = gaussians(places, 2) * np.float32(0.7) + rng.uniform(-0.01, 0.05, (30, 1, 64, 48)).astype(np.float32)
+    expected = [dark_by_loop(heatmap[0], sigma) for heatmap in heatmaps]
+    found = dark(heatmaps, sigma)
+    np.testing.assert_allclose(found, expected, atol=1e-3, rtol=0)
+    assert np.abs(found - np.round(found)).max() > 0.3
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "moves"),
+    [(2, 30, True), (1, 30, False), (0, 0, False), (45, 30, True), (46, 30, False), (47, 63, False), (20, 2, True),
+     (20, 1, False), (20, 61, True), (20, 62, False)],
+)  # fmt: skip
+def test_dark_keeps_the_highest_pixel_where_its_five_pixels_are_not_inside(x, y, moves):
+    (place,) = dark(gaussians([(x + 0.2, y - 0.2)], 2)).tolist()
+    assert (place != [x, y]) == moves
+
+
+def test_dark_keeps_the_highest_pixel_where_its_surroundings_are_no_peak():
+    rows, columns = np.mgrid[:64, :48]
+    saddle = np.clip(1 + 0.02 * ((columns - 20.3) ** 2 - (rows - 30.3) ** 2), 0, 1.5).astype(np.float32)
+    saddle[30, 20] = 1.51
+    assert dark(saddle[None, None]).tolist() == [[20, 30]]
+    assert dark(np.full((1, 1, 64, 48), -0.5, np.float32)).tolist() == [[0, 0]]
+
+
+def test_dark_takes_no_step_further_than_it_looks():
+    heatmap = gaussians([(30, 30)], 4) * np.float32(0.5)
+    heatmap[0, 0, 30, 20] = 0.6  # a single hot pixel: blurred it is gone, and the slope leads ten pixels away
+    assert dark(heatmap).tolist() == [[20, 30]]
+
+
+def test_a_higher_or_lower_heatmap_decodes_alike():
+    heatmaps = gaussians([(20.3, 30.4), (11.8, 40.1)], 2)
+    np.testing.assert_allclose(dark(heatmaps * np.float32(0.05)), dark(heatmaps), atol=1e-3)
+
+
+def test_the_three_decoders_differ_by_what_they_add_to_the_highest_pixel():
+    heatmaps, size = gaussians([(20.3, 30.4)], 2), np.array([48, 64])
+    arguments = heatmaps, size[None] / 2, size[None] / 200  # the heatmap is the picture
+    for decode, expected in (("none", (20, 30)), ("quarter", (20.25, 30.25)), ("dark", (20.3, 30.4))):
+        preds, maxvals = get_final_preds(*arguments, decode)
+        np.testing.assert_allclose(preds[0, 0], expected, atol=1e-3)
+        assert maxvals[0, 0, 0] == heatmaps.max()  # the score is the heatmap's, not the blurred one's
+
+
+# -- unbiased data processing ----------------------------------------------------------------------------------------
+
+SIZES = [((192, 256), (48, 64), 2), ((256, 256), (64, 64), 2), ((288, 384), (72, 96), 3)]
+
+
+def unbiased_target(joints, image_size, heatmap_size, sigma=2):
+    """Targets (N, H, W) of joints (N, 2) in crop pixels."""
+    return unbiased_target_and_weight(joints, image_size, heatmap_size, sigma)[0]
+
+
+def unbiased_target_and_weight(joints, image_size, heatmap_size, sigma):
+    visible = np.ones((len(joints), 1))
+    target, weight = generate_target(joints[:, None], visible, image_size, heatmap_size, sigma, unbiased=True)
+    return target[:, 0], weight[:, 0, 0]
+
+
+def test_an_unbiased_gaussians_peak_is_not_rounded():
+    target = unbiased_target(np.array([[100.0, 200.0]]), (192, 256), (48, 64))[0]
+    x, y = 100 * 47 / 191, 200 * 63 / 255  # 24.6, 49.4
+    for row, column in ((49, 25), (50, 23), (52, 27)):
+        expected = math.exp(-((column - x) ** 2 + (row - y) ** 2) / 8)
+        assert target[row, column] == pytest.approx(expected, abs=1e-6)
+    assert np.flatnonzero(target.max(axis=0)).tolist() == list(range(25 - 6, 25 + 7))
+    assert np.flatnonzero(target.max(axis=1)).tolist() == list(range(49 - 6, 49 + 7))
+
+
+def test_the_corner_pixels_centres_of_crop_and_heatmap_are_one_place():
+    corners = np.array([[0.0, 0.0], [191.0, 255.0]])
+    target = unbiased_target(corners, (192, 256), (48, 64))
+    assert target[0, 0, 0] == target[1, 63, 47] == 1
+
+
+@pytest.mark.parametrize(("image_size", "heatmap_size", "sigma"), SIZES)
+def test_joints_come_back_through_unbiased_crop_target_and_decoding(image_size, heatmap_size, sigma):
+    rng = np.random.default_rng(6)
+    image_size = np.array(image_size)
+    center = rng.uniform(100, 400, (50, 2))
+    scale = rng.uniform(0.3, 2, (50, 1)) * np.array([image_size[0] / image_size[1], 1])
+    joints = center + rng.uniform(-0.35, 0.35, (50, 2)) * scale * 200  # in picture pixels
+    crops = np.array([
+        affine_transform(joint, get_affine_transform(*place, 0, image_size, unbiased=True))
+        for joint, *place in zip(joints, center, scale, strict=True)
+    ])  # fmt: skip
+    target = unbiased_target(crops, image_size, heatmap_size, sigma)[:, None]
+    pixel = scale * 200 / (np.array(heatmap_size) - 1)  # a heatmap pixel in picture pixels
+    for decode, least, most in (("dark", 0, 1e-3), ("quarter", 0.2, 0.251), ("none", 0.4, 0.501)):
+        preds, _ = get_final_preds(target, center, scale, decode, sigma, unbiased=True)
+        assert least < (np.abs(preds[:, 0] - joints) / pixel).max() < most  # dark measured: 5e-4
+
+
+def mirrored_back(draw, joints, width):
+    """(targets of joints, targets of the joints in the mirrored crop, mirrored back)."""
+    mirrored = [width - 1, 0] + joints * [-1, 1]
+    return draw(joints), flip_back(draw(mirrored)[:, None], [])[:, 0]
+
+
+@pytest.mark.parametrize(("image_size", "heatmap_size", "sigma"), SIZES)
+def test_unbiased_targets_of_the_mirrored_crop_mirrored_back_are_the_targets(image_size, heatmap_size, sigma):
+    joints = np.random.default_rng(7).uniform((-60, -10), np.array(image_size) + [60, 10], (300, 2))
+    weights = []
+
+    def draw(places):
+        target, weight = unbiased_target_and_weight(places, image_size, heatmap_size, sigma)
+        weights.append(weight)
+        return target
+
+    first, second = mirrored_back(draw, joints, image_size[0])
+    np.testing.assert_allclose(first, second, atol=1e-6, rtol=0)
+    np.testing.assert_array_equal(*weights)
+    np.testing.assert_array_equal(first.any(axis=(1, 2)), weights[0] == 1)
+    assert 0.5 < weights[0].mean() < 1
+
+
+def test_the_originals_targets_mirrored_back_are_three_quarters_of_a_pixel_to_the_left():
+    # x -> (w - 1 - x) / 4 -> W - 1 - (w - 1 - x) / 4 = x / 4 - 3 / 4; rounded, three of four are a pixel to the left
+    joints = np.column_stack([60 + np.arange(0.05, 16, 0.1), np.full(160, 100.0)])
+    first, second = mirrored_back(
+        lambda places: generate_target(places[:, None], np.ones((160, 1)), (192, 256), (48, 64), 2)[0][:, 0],
+        joints, 192,
+    )  # fmt: skip
+    moved = get_max_preds(second[:, None])[0][:, 0] - get_max_preds(first[:, None])[0][:, 0]
+    assert set(moved[:, 0].tolist()) == {-1, 0} and not moved[:, 1].any()
+    assert moved[:, 0].mean() == pytest.approx(-0.75)
+
+
+def test_a_flip_test_of_perfect_networks_is_unbiased_only_with_unbiased_data_processing():
+    # networks that see x of the crop at its place in the heatmap, unrounded; the published flip test is an eighth of a
+    # pixel to the right: the mirrored one is 3/4 to the left, and shifted by one
+    joints = np.random.default_rng(8).uniform((50, 60), (140, 190), (50, 2))
+
+    def seen_at(per_pixel):
+        return lambda places: gaussians(places * per_pixel, 2)[:, 0]
+
+    for per_pixel, shift, error in ((47 / 191, False, 0), (1 / 4, True, 1 / 8), (1 / 4, False, -3 / 8)):
+        first, second = (heatmaps[:, None] for heatmaps in mirrored_back(seen_at(per_pixel), joints, 192))
+        average = (first + (shift_right(second) if shift else second)) / 2
+        off = dark(average)[:, 0] - joints[:, 0] * per_pixel
+        assert np.abs(off - error).max() < 0.01

@@ -1,11 +1,14 @@
 """The crop's geometry against the original's recorded matrices and against cases worked out by hand."""
 
+import json
+
 import numpy as np
 import pytest
 
 from lib.core.skeletons import MPII
 from lib.utils.transforms import (
     affine_transform,
+    crop_of_box,
     fliplr_joints,
     get_affine_transform,
     mirrored_order,
@@ -101,3 +104,76 @@ def test_mirroring_leaves_its_arguments_alone_and_twice_is_the_identity():
 
 def test_mirrored_order_exchanges_pairs_and_keeps_the_rest():
     assert mirrored_order(5, [(0, 3), (1, 2)]).tolist() == [3, 2, 1, 0, 4]
+
+
+# -- unbiased data processing ----------------------------------------------------------------------------------------
+
+
+def test_an_unbiased_boxs_corners_land_on_the_centres_of_the_corner_pixels():
+    center, scale = np.array([310.0, 215.0]), np.array([1.2, 1.6])  # a box of 240 x 320
+    matrix = get_affine_transform(center, scale, 0, (192, 256), unbiased=True)
+    corners = center + np.array([[-120, -160], [120, -160], [-120, 160], [120, 160], [0, 0]])
+    expected = [[0, 0], [191, 0], [0, 255], [191, 255], [95.5, 127.5]]
+    np.testing.assert_allclose(affine_transform(corners, matrix), expected, atol=1e-6)
+
+
+def test_an_unbiased_crop_covers_what_the_originals_does_whatever_the_boxs_aspect():
+    # MPII's scale is square whatever the network's input: only the width counts, the crop has the input's aspect
+    for scale in (1.2, (1.2, 1.2), (1.2, 1.6), (1.2, 9.0)):
+        matrix = get_affine_transform((310.0, 215.0), scale, 0, (192, 256), unbiased=True)
+        corners = np.array([[310.0 - 120, 215 - 160], [310 + 120, 215 + 160]])
+        np.testing.assert_allclose(affine_transform(corners, matrix), [[0, 0], [191, 255]], atol=1e-6)
+
+
+@pytest.mark.parametrize(("rotation", "size"), [(0, (192, 256)), (33.0, (192, 256)), (-75.0, (256, 256))])
+def test_the_unbiased_inverse_undoes_the_matrix(rotation, size):
+    arguments = (310.0, 215.0), (1.2, 1.6), rotation, size
+    points = np.array([[0.0, 0.0], [310.0, 215.0], [640.0, 480.0]])
+    there = affine_transform(points, get_affine_transform(*arguments, unbiased=True))
+    back = affine_transform(there, get_affine_transform(*arguments, inverse=True, unbiased=True))
+    np.testing.assert_allclose(back, points, atol=1e-6)
+    assert np.abs(there - points).min() > 1
+
+
+@pytest.mark.parametrize("rotation", [90, -30, 140])
+def test_an_unbiased_crop_turns_as_the_originals_does(rotation):
+    arguments = (100.0, 100.0), 1.0, rotation, (201, 201)
+    points = np.array([[150.0, 100.0], [100.0, 30.0]]) - 100
+    biased, unbiased = (get_affine_transform(*arguments, unbiased=way) for way in (False, True))
+    turned = affine_transform(points, unbiased) - affine_transform([0, 0], unbiased)
+    expected = affine_transform(points, biased) - affine_transform([0, 0], biased)
+    np.testing.assert_allclose(turned, expected * 200 / 201, atol=1e-3)
+    if rotation == 90:
+        np.testing.assert_allclose(turned, [[0, -50], [-70, 0]], atol=1e-6)  # anticlockwise
+
+
+def test_a_mirrored_picture_gives_the_mirrored_crop_only_with_unbiased_data_processing():
+    width, size, center, joints = 640, (192, 256), np.array([311.3, 214.8]), np.array([[280.4, 200.2], [330.0, 150.5]])
+    for unbiased, off in ((True, 0), (False, 1)):
+        place = get_affine_transform(center, (1.2, 1.6), 0, size, unbiased=unbiased)
+        other = get_affine_transform((width - 1 - center[0], center[1]), (1.2, 1.6), 0, size, unbiased=unbiased)
+        first, second = affine_transform(joints, place), affine_transform(joints * [-1, 1] + [width - 1, 0], other)
+        np.testing.assert_allclose(second[:, 0], 191 - first[:, 0] + off, atol=1e-3)
+
+
+# -- the crop of a box -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("box", "width", "height"),
+    [((10, 20, 30, 80), 60, 80), ((10, 20, 90, 80), 90, 120), ((10, 20, 60, 80), 60, 80)],
+)
+def test_a_box_grows_to_the_inputs_aspect_and_by_a_quarter_about_its_middle(box, width, height):
+    center, scale = crop_of_box(box, (192, 256))
+    np.testing.assert_allclose(center, [10 + box[2] / 2, 20 + box[3] / 2])
+    np.testing.assert_allclose(scale * 200, [1.25 * width, 1.25 * height], rtol=1e-6)
+    _, larger = crop_of_box(box, (192, 256), padding=1.5)
+    np.testing.assert_allclose(larger, scale * 1.2, rtol=1e-6)
+
+
+def test_crops_of_detected_boxes_are_the_originals(shared):
+    boxes = np.load(shared / "reference" / "coco4_r50_256x192.npz")["boxes"]  # center, scale, area, score
+    detections = json.loads((shared / "data" / "coco4" / "person_detections_val2017.json").read_text())
+    assert len(boxes) == len(detections) == 118
+    crops = [np.concatenate(crop_of_box(detection["bbox"], (192, 256))) for detection in detections]
+    np.testing.assert_array_equal(crops, boxes[:, :4])
