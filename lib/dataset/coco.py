@@ -1,6 +1,7 @@
 """COCO keypoints (and data sets in its JSON form): annotations and detected boxes -> persons. No Paddle here."""
 
-import math
+import contextlib
+import sys
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,10 +87,8 @@ def read_truth(path, skeleton):
 def _compact(pairs):
     record = {key: value for key, value in pairs if key in KEPT}
     if "image_id" in record and isinstance(record.get("keypoints"), list):
-        try:
+        with contextlib.suppress(TypeError, OverflowError):  # complained of where the annotation's number is known
             record["keypoints"] = array("d", record["keypoints"])
-        except (TypeError, OverflowError):
-            record["keypoints"] = None  # complained of where the annotation's number is known
     return record
 
 
@@ -98,7 +97,7 @@ def _what(error):
 
 
 def _size(value):
-    if not 0 < value < MAXIMUM_PIXELS:
+    if not isinstance(value, (int, float)) or not 0 < value < MAXIMUM_PIXELS:
         raise ValueError(f"a width or height of {value!r}; expected pixels above 0 and below a million")
     return value
 
@@ -116,8 +115,12 @@ def _checked(record, images, skeleton):
     if record["image_id"] not in images:
         raise ValueError(f"its image_id {record['image_id']} is not among the file's images")
     box = _box(record["bbox"])
-    count = len(skeleton.joints)
-    keypoints = np.frombuffer(record["keypoints"]) if record.get("keypoints") is not None else np.zeros(3 * count)
+    count, keypoints = len(skeleton.joints), record.get("keypoints")
+    if keypoints is None:
+        keypoints = array("d", bytes(8 * 3 * count))
+    if not isinstance(keypoints, array):
+        raise ValueError("keypoints is not a list of numbers")
+    keypoints = np.asarray(keypoints)
     if skeleton.indices and not len(keypoints) % 3 and len(keypoints) // 3 > max(skeleton.indices):
         keypoints = keypoints.reshape(-1, 3)[list(skeleton.indices)].ravel()
     if len(keypoints) != 3 * count:
@@ -126,21 +129,26 @@ def _checked(record, images, skeleton):
         )
     if not (np.abs(keypoints) < MAXIMUM_PIXELS).all() or (keypoints[2::3] < 0).any():
         raise ValueError("keypoints holds numbers that are not finite pixels below a million and visibilities from 0")
-    area = float(record.get("area", box[2] * box[3]))
-    if not math.isfinite(area):
-        raise ValueError(f"an area of {area}")
+    area = record.get("area")
     # the file's text and other objects go: what is kept is its own memory
     return {
-        "id": record["id"], "image_id": record["image_id"], "bbox": box, "area": area,
-        "iscrowd": int(record.get("iscrowd", 0)), "keypoints": keypoints,
+        "id": record["id"], "image_id": record["image_id"], "bbox": box,
+        "area": box[2] * box[3] if area is None else _finite(area, "an area"),
+        "iscrowd": int(_finite(record.get("iscrowd", 0), "an iscrowd") > 0), "keypoints": keypoints,
     }  # fmt: skip
 
 
+def _finite(value, what):
+    if not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
+        raise ValueError(f"{what} of {value!r}; expected a finite number")
+    return float(value)
+
+
 def _box(value):
-    box = [float(number) for number in value]
-    if len(box) != 4 or not all(abs(number) < MAXIMUM_PIXELS for number in box):
-        raise ValueError(f"a box of {value}; expected x, y, width, height in finite pixels below a million")
-    return box
+    good = isinstance(value, list) and len(value) == 4
+    if not good or not all(isinstance(number, (int, float)) and abs(number) < MAXIMUM_PIXELS for number in value):
+        raise ValueError(f"a box of {value!r}; expected x, y, width, height in finite pixels below a million")
+    return [float(number) for number in value]
 
 
 def annotated_persons(truth, image_size, pictures):
@@ -191,9 +199,7 @@ def detected_persons(truth, path, joint_count, image_size, pictures, threshold=0
             if detection["category_id"] != truth.category["id"]:
                 left_out["of another category"] += 1
                 continue
-            box, score = _box(detection["bbox"]), float(detection["score"])
-            if not math.isfinite(score):
-                raise ValueError(f"a score of {score}")
+            box, score = _box(detection["bbox"]), _finite(detection["score"], "a score")
             if detection["image_id"] not in truth.images:
                 raise ValueError(f"its image_id {detection['image_id']} is not among the images of {truth.path}")
         except (KeyError, TypeError, ValueError) as error:
