@@ -11,7 +11,7 @@ PIXELS_PER_SCALE = 200.0
 
 
 def crop_of_box(box, image_size, padding=1.25):
-    """(center, scale), each (2,) float64, of the crop around a box x, y, width, height in pixels.
+    """(center, scale), each (2,) float32, of the crop around a box x, y, width, height in pixels.
 
     The box is widened or heightened to the aspect of image_size (width, height), then grown by `padding` (1.25 in the
     published networks). The original's arithmetic for COCO, float32 included.
@@ -24,7 +24,7 @@ def crop_of_box(box, image_size, padding=1.25):
     elif width < aspect * height:
         width = height * aspect
     scale = np.array([width / PIXELS_PER_SCALE, height / PIXELS_PER_SCALE], dtype=np.float32) * np.float32(padding)
-    return center.astype(np.float64), scale.astype(np.float64)
+    return center, scale
 
 
 def _third_point(first, second):
@@ -38,17 +38,18 @@ def get_affine_transform(center, scale, rotation_degrees, output_size, inverse=F
 
     center: (2,) x, y of the person's centre in picture pixels; lands at the middle of the crop.
     scale: (2,) width and height of the person's box in units of 200 px, or one number for a square. Only the width
-        counts: the crop has the output's aspect, the annotation's box was fitted to it before.
+        counts: the crop has the output's aspect, the annotation's box was fitted to it before. A float32 scale, as
+        `crop_of_box` gives it, is multiplied in float32: where it is not, a pixel in thousands has another grey level.
     rotation_degrees: positive turns the picture's content anticlockwise in the crop.
     output_size: (width, height) of the crop.
     unbiased: lengths are counted between pixel centres (see `_unbiased_matrix`).
     Returns (2, 3) float64. The three point pairs are rounded to float32 as the original does, so results agree.
     """
+    source_width = float((np.broadcast_to(scale, (2,)) * PIXELS_PER_SCALE)[0])
     scale = np.broadcast_to(np.asarray(scale, dtype=np.float64), (2,))
     if unbiased:
         matrix = _unbiased_matrix(np.asarray(center, dtype=np.float64), scale[0], rotation_degrees, output_size)
         return cv2.invertAffineTransform(matrix) if inverse else matrix
-    source_width = scale[0] * PIXELS_PER_SCALE
     width, height = output_size
     radians = np.pi * rotation_degrees / 180
     sine, cosine = np.sin(radians), np.cos(radians)

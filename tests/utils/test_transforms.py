@@ -33,6 +33,15 @@ def test_moved_points_are_the_originals(reference):
         np.testing.assert_allclose(affine_transform(points, matrix), moved, atol=0.01, rtol=0)
 
 
+def test_the_width_of_a_float32_scale_is_rounded_to_float32_as_in_the_original():
+    scale, center, size = np.array([1.6171092, 2.1561456], np.float32), (388.4206, 217.06105), (192, 256)
+    rounded = float(scale[0] * np.float32(200))
+    assert rounded != float(scale[0]) * 200
+    matrix = get_affine_transform(center, scale, 0, size)
+    np.testing.assert_array_equal(matrix, get_affine_transform(center, rounded / 200, 0, size))
+    assert not np.array_equal(matrix, get_affine_transform(center, float(scale[0]), 0, size))
+
+
 def test_inverse_undoes_the_matrix():
     arguments = (310.0, 215.0), (1.3, 1.7), 33.0, (192, 256)
     points = np.array([[0.0, 0.0], [310.0, 215.0], [640.0, 480.0]])
