@@ -1,13 +1,16 @@
-"""The whole way on five real pictures, from the annotation to the predictions, against the original's figures."""
+"""The whole way on real pictures, from the annotation to predictions and results, against the original's figures."""
 
+import json
 import logging
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
 from lib.core import validation
 from lib.core.config import read_config
-from lib.dataset.build import build_dataset, build_loader
+from lib.dataset.build import build_dataset, build_evaluator, build_loader
 
 pytestmark = pytest.mark.slow
 
@@ -74,3 +77,67 @@ def test_five_real_persons_are_predicted_as_by_the_original(
     assert loss == pytest.approx(float(recorded[f"loss{suffix}"]), rel=1e-4)
     if not flip_test:  # the record's accuracy is of one batch of five
         assert score == pytest.approx(float(recorded["accuracy"]), abs=1e-4)
+
+
+# -- COCO: 118 detected boxes in four pictures -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def coco_record(shared):
+    with np.load(shared / "reference" / "coco4_r50_256x192.npz") as file:
+        return dict(file)
+
+
+@pytest.fixture(scope="module")
+def coco_run(root, shared, seeded_network):
+    """All that a validation of seeded weights makes of the boxes."""
+    if int(cv2.__version__.partition(".")[0]) < 5:
+        pytest.skip("the record has no crops, and OpenCV 4 interpolates another way than the record's")
+    folder = shared / "data" / "coco4"
+    config = read_config(
+        root / "experiments/mpii/resnet50/256x256_d256x3_adam_lr1e-3.yaml",
+        {
+            "DATASET.DATASET": "coco",
+            "DATASET.ROOT": str(folder),
+            "DATASET.TEST_SET": "val2017",
+            "MODEL.NUM_JOINTS": 17,
+            "MODEL.IMAGE_SIZE": [192, 256],
+            "MODEL.EXTRA.HEATMAP_SIZE": [48, 64],
+            "TEST.USE_GT_BBOX": False,
+            "TEST.COCO_BBOX_FILE": str(folder / "person_detections_val2017.json"),
+            "TEST.FLIP_TEST": True,
+            "TEST.BATCH_SIZE": 16,
+            "WORKERS": 0,
+        },
+    )
+    from lib.core.inference import PaddleRun
+
+    loader = build_loader(config, build_dataset(config, training=False), training=False)
+    evaluator = build_evaluator(config, loader.dataset.persons)
+    run, log, seen = PaddleRun(seeded_network(50, 17, 3)), logging.getLogger("quiet"), []
+    with pytest.MonkeyPatch.context() as patch:
+        original = validation.predict_heatmaps
+        patch.setattr(validation, "predict_heatmaps", lambda *words: seen.append(original(*words)) or seen[-1])
+        predictions, maxvals, _, _ = validation.validate(config, loader, run, log)
+    results = evaluator.results(predictions, maxvals)
+    return SimpleNamespace(heatmaps=seen[0], predictions=predictions, maxvals=maxvals, results=results,
+                           figures=evaluator.evaluate_results(results))  # fmt: skip
+
+
+def test_detected_boxes_are_predicted_as_by_the_original(coco_record, coco_run):
+    expected = coco_record["heatmap_flip"]
+    tolerance = 1e-4 * np.abs(expected).max()
+    np.testing.assert_allclose(coco_run.heatmaps, expected, atol=tolerance, rtol=0)
+    np.testing.assert_allclose(coco_run.maxvals, coco_record["preds"][..., 2], atol=tolerance, rtol=0)
+    apart = np.linalg.norm(coco_run.predictions - coco_record["preds"][..., :2], axis=-1)
+    assert apart.shape == (118, 17) and (apart <= 0.05).mean() >= 0.99
+
+
+def test_the_results_of_detected_boxes_are_the_originals(coco_record, coco_run):
+    expected = json.loads(str(coco_record["results"]))
+    assert [entry["image_id"] for entry in coco_run.results] == [entry["image_id"] for entry in expected]
+    assert {entry["category_id"] for entry in coco_run.results} == {1}
+    for key, tolerance in (("score", 1e-4), ("center", 0), ("scale", 0), ("keypoints", 0.01)):
+        ours, theirs = ([entry[key] for entry in results] for results in (coco_run.results, expected))
+        np.testing.assert_allclose(ours, theirs, atol=tolerance, rtol=0, err_msg=key)
+    assert coco_run.figures == pytest.approx(json.loads(str(coco_record["metrics"])), abs=1e-6)
