@@ -116,10 +116,11 @@ class COCOEvaluator:
     def _truth_as_coco(self):
         category = self.truth.category
         annotations = []
-        for record in self.truth.annotations:
+        # pycocotools takes a match with an annotation of number 0, or none, for no match
+        for number, record in enumerate(self.truth.annotations, start=1):
             keypoints = record["keypoints"].tolist()
             shown = sum(visibility > 0 for visibility in keypoints[2::3])
-            added = {"category_id": category["id"], "keypoints": keypoints, "num_keypoints": shown}
+            added = {"id": number, "category_id": category["id"], "keypoints": keypoints, "num_keypoints": shown}
             annotations.append({**record, **added})
         images = [{"id": image_id} for image_id in self.truth.images]
         return {"info": {}, "images": images, "annotations": annotations, "categories": [category]}
