@@ -141,8 +141,10 @@ def read_config(path, overrides=None, warn=print):
     warn: called with one line where the file holds keys that nothing reads.
     Raises UserError with the dotted key, the file, what was expected and the nearest valid key.
     """
-    flat = _long_form(_read_yaml(path))
-    overrides = _long_form(overrides or {})
+    flat, overrides = _long_form(_read_yaml(path)), overrides or {}
+    if SKELETON_KEY in overrides:  # another skeleton by its name, not the file's under another name
+        flat = {key: value for key, value in flat.items() if not key.startswith(f"{SKELETON_KEY}.")}
+    overrides = _long_form(overrides)
     if overrides.keys() & {"MODEL.DEPTH", LAYERS_KEY}:  # the command line says the depth, under either name
         flat = {key: value for key, value in flat.items() if key not in ("MODEL.DEPTH", LAYERS_KEY)}
     source = str(path) if not overrides else f"{path} with the command line's overrides"
