@@ -5,10 +5,11 @@ YAML keys are the original's, upper case (TRAIN.END_EPOCH); the records' fields 
 """
 
 import difflib
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_serializer, model_validator
 
 from lib.core.fields import (
     Count,
@@ -45,12 +46,11 @@ class SkeletonConfig(Record):
     @model_validator(mode="after")
     def _names_are_joints(self):
         if not self.joints:
-            given = self.model_fields_set - {"name"}
             if self.name and self.name not in SKELETONS:
                 known = ", ".join(sorted(SKELETONS))
                 raise ValueError(f"NAME: there is no skeleton {self.name!r}; known are {known}, or give JOINTS")
-            if any(getattr(self, key) != type(self).model_fields[key].default for key in given):
-                raise ValueError("JOINTS: a skeleton of one's own needs its joints' names")
+            for key in sorted(self.model_fields_set - {"name", "joints"}):
+                raise ValueError(f"{key.upper()}: is of a skeleton of one's own, which needs its JOINTS too")
             return self
         for key in ("joints", "sigmas", "indices"):
             values = getattr(self, key)
@@ -59,17 +59,24 @@ class SkeletonConfig(Record):
             if key != "sigmas" and len(set(values)) != len(values):
                 raise ValueError(f"{key.upper()}: one of them is there twice")
         reference = () if self.pck_reference == "box" else self.pck_reference
-        pairs = [*self.limbs, *(self.flip_pairs or ())]
-        named = {"LIMBS, FLIP_PAIRS": [name for pair in pairs for name in pair], "UPPER_BODY": self.upper_body}
-        for key, names in {**named, "PCK_REFERENCE": reference}.items():
+        named = {"LIMBS": chain(*self.limbs), "FLIP_PAIRS": chain(*self.flip_pairs or ())}
+        for key, names in {**named, "UPPER_BODY": self.upper_body, "PCK_REFERENCE": reference}.items():
             for name in names:
                 if name not in self.joints:
                     nearest = difflib.get_close_matches(name, self.joints, n=1, cutoff=0)[0]
                     raise ValueError(f"{key}: {name!r} is not among JOINTS; the nearest is {nearest!r}")
-        mirrored = [name for pair in self.flip_pairs or () for name in pair]
+        if len(set(reference)) != len(reference):
+            raise ValueError("PCK_REFERENCE: from a joint to itself there is no length")
+        mirrored = list(chain(*self.flip_pairs or ()))
         if len(set(mirrored)) != len(mirrored):
             raise ValueError("FLIP_PAIRS: a joint has one twin, another one than itself")
         return self
+
+    @model_serializer(mode="wrap")
+    def _a_name_alone(self, write):
+        """Without joints the entry is a name and nothing else, and is read back as such."""
+        values = write(self)
+        return values if self.joints else {key: value for key, value in values.items() if key.lower() == "name"}
 
     def skeleton(self, dataset):
         """The Skeleton that this entry means for a data set of the form `dataset`."""
