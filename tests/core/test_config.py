@@ -7,6 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from lib.core.config import UNREAD_KEYS, Config, dump_config, parse_overrides, read_config
+from lib.core.skeletons import COCO, MPII, Skeleton
 from lib.utils.errors import UserError
 
 EXPERIMENTS = sorted((Path(__file__).resolve().parents[2] / "experiments").rglob("*.yaml"))
@@ -218,6 +219,143 @@ def test_two_deconvolutions_make_heatmaps_of_an_eighth(read):
     assert config.model.extra.heatmap_size == (24, 32)
 
 
+# -- skeletons -------------------------------------------------------------------------------------------------------
+
+HAND = "JOINTS: [wrist, left_thumb, right_thumb]"
+
+
+def own_skeleton(keys, joint_count=3, **sections):
+    """YAML of a skeleton of three joints with more keys, such as "LIMBS: []"."""
+    sections = "\n".join(f"{name}: {{{values}}}" for name, values in sections.items())
+    return f"DATASET: {{SKELETON: {{{HAND}, {keys}}}}}\nMODEL: {{NUM_JOINTS: {joint_count}}}\n{sections}"
+
+
+@pytest.mark.parametrize("keys", ["SKELETON: coco", "SKELETON: {NAME: coco}", "DATASET: coco"])
+def test_a_skeleton_is_chosen_by_its_name_or_comes_with_the_data_sets_form(read, keys):
+    config = read(f"DATASET: {{{keys}}}\nMODEL: {{NUM_JOINTS: 17}}")
+    assert config.skeleton is COCO
+    assert read().skeleton is MPII
+
+
+@pytest.mark.parametrize(
+    "text", ["TRAIN: {LR: 0.1}", "DATASET: {SKELETON: mpii}", own_skeleton("NAME: hand, SIGMAS: [0.1, 0.1, 0.1]")]
+)
+def test_the_command_line_names_another_skeleton(read, text):
+    assert read(text, "DATASET.SKELETON", "coco", "MODEL.NUM_JOINTS", "17").skeleton is COCO
+
+
+def test_a_skeleton_of_ones_own_holds_what_its_entry_says(read):
+    skeleton = read(own_skeleton(
+        "NAME: hand, LIMBS: [[wrist, left_thumb], [wrist, right_thumb]], SIGMAS: [0.1, 1e-1, 1], UPPER_BODY: [wrist], "
+        "PCK_REFERENCE: [wrist, left_thumb], PCK_THRESHOLD: 0.3, INDICES: [5, 0, 2]"
+    )).skeleton  # fmt: skip
+    assert skeleton == Skeleton(
+        "hand", ("wrist", "left_thumb", "right_thumb"), (("wrist", "left_thumb"), ("wrist", "right_thumb")), None,
+        (0.1, 0.1, 1.0), ("wrist",), ("wrist", "left_thumb"), 0.3, (5, 0, 2),
+    )  # fmt: skip
+    assert skeleton.flip_pairs == ((1, 2),)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "flip_pairs"),
+    [("[]", ()), ("[[left_thumb, wrist]]", ((0, 1),)), ("[[right_thumb, left_thumb]]", ((1, 2),)), ("~", ((1, 2),))],
+)
+def test_flip_pairs_may_be_given_or_be_none_at_all(read, pairs, flip_pairs):
+    assert read(own_skeleton(f"FLIP_PAIRS: {pairs}")).skeleton.flip_pairs == flip_pairs
+
+
+@pytest.mark.parametrize(
+    ("keys", "key", "said"),
+    [
+        ("LIMBS: [[wrist, left_thum]]", "LIMBS", "'left_thum' is not among JOINTS; the nearest is 'left_thumb'"),
+        ("LIMBS: [[wrist]]", "LIMBS", ""),
+        ("LIMBS: [wrist, left_thumb]", "LIMBS", "got 'wrist'"),
+        ("LIMBS: [[0, 1]]", "LIMBS", "got 0"),
+        ("SIGMAS: [0.1, 0.1]", "SIGMAS", "2 values for 3 joints"),
+        ("SIGMAS: [0.1, 0.1, 0]", "SIGMAS", "greater than 0, got 0"),
+        ("SIGMAS: 0.1", "SIGMAS", "got 0.1"),
+        ("FLIP_PAIRS: [[left_thumb, right]]", "FLIP_PAIRS", "'right' is not among JOINTS"),
+        ("FLIP_PAIRS: [[wrist, wrist]]", "FLIP_PAIRS", "one twin"),
+        ("FLIP_PAIRS: [[left_thumb, right_thumb], [wrist, left_thumb]]", "FLIP_PAIRS", "one twin"),
+        ("UPPER_BODY: [wirst]", "UPPER_BODY", "the nearest is 'wrist'"),
+        ("PCK_REFERENCE: torso", "PCK_REFERENCE", "expected box, or two joint names"),
+        ("PCK_REFERENCE: [wrist]", "PCK_REFERENCE", "expected box, or two joint names"),
+        ("PCK_REFERENCE: [wrist, thumb]", "PCK_REFERENCE", "'thumb' is not among JOINTS"),
+        ("PCK_REFERENCE: [wrist, wrist]", "PCK_REFERENCE", "no length"),
+        ("PCK_THRESHOLD: 0", "PCK_THRESHOLD", "greater than 0"),
+        ("INDICES: [0, 1]", "INDICES", "2 values for 3 joints"),
+        ("INDICES: [0, 1, 1]", "INDICES", "twice"),
+        ("INDICES: [0, 1, -1]", "INDICES", "greater than or equal to 0, got -1"),
+        ("JOINTS: [wrist, thumb, thumb]", "JOINTS", "twice"),
+        ("JOINTS: [wrist, thumb, 3]", "JOINTS", "got 3"),
+    ],
+)
+def test_a_mistake_in_a_skeleton_is_named_by_its_key(refusal, keys, key, said):
+    text = own_skeleton(keys).replace(f"{HAND}, JOINTS", "JOINTS")
+    message = refusal(text)
+    assert f"experiment.yaml: DATASET.SKELETON.{key}: " in message and said in message
+
+
+def test_an_unknown_key_of_a_skeleton_gets_the_nearest(refusal):
+    message = refusal(own_skeleton("LIMB: []"))
+    assert "unknown key DATASET.SKELETON.LIMB; the nearest valid key is DATASET.SKELETON.LIMBS" in message
+
+
+@pytest.mark.parametrize("words", [(), ("DATASET.SKELETON", "coca")])
+def test_an_unknown_skeleton_is_refused_with_those_there_are(refusal, words):
+    message = refusal("DATASET: {SKELETON: coca}" if not words else "TRAIN: {LR: 0.1}", *words)
+    assert "DATASET.SKELETON.NAME: there is no skeleton 'coca'; known are coco, mpii, or give JOINTS" in message
+
+
+@pytest.mark.parametrize(
+    "keys", ["NAME: coco, SIGMAS: [0.1]", "NAME: coco, SIGMAS: []", "NAME: mpii, PCK_REFERENCE: box", "LIMBS: []"]
+)
+def test_a_named_skeleton_has_no_other_keys(refusal, keys):
+    key = keys.split(", ")[-1].partition(":")[0]
+    assert f"DATASET.SKELETON.{key}: is of a skeleton of one's own" in refusal(f"DATASET: {{SKELETON: {{{keys}}}}}")
+
+
+def test_the_networks_joints_are_the_skeletons(refusal):
+    assert "MODEL.NUM_JOINTS: 4, but own has 3 joints" in refusal(own_skeleton("LIMBS: []", 4))
+    assert "MODEL.NUM_JOINTS: 16, but coco has 17 joints" in refusal("DATASET: {DATASET: coco}")
+
+
+NO_SIGMAS = own_skeleton("LIMBS: []", TEST="METRIC: ap").replace("SKELETON", "DATASET: coco, SKELETON")
+NO_UPPER_BODY = own_skeleton("LIMBS: []").replace("SKELETON", "PROB_HALF_BODY: 0.3, SKELETON")
+COCO_FORM = "DATASET: {DATASET: coco}\nMODEL: {NUM_JOINTS: 17}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "said"),
+    [
+        ("TEST: {SOFT_NMS: true, OKS_THRE: 0}", "TEST.OKS_THRE", "above 0"),
+        ("TEST: {METRIC: ap}", "TEST.METRIC", "COCO's form"),
+        (NO_SIGMAS, "TEST.METRIC", "SIGMAS"),
+        (COCO_FORM + "TEST: {METRIC: pckh}", "TEST.METRIC", "PCK_REFERENCE"),
+        (COCO_FORM + "TEST: {USE_GT_BBOX: false}", "TEST.COCO_BBOX_FILE", "need their file"),
+        ("TEST: {USE_GT_BBOX: false, COCO_BBOX_FILE: x}", "TEST.USE_GT_BBOX", "COCO's form"),
+        (NO_UPPER_BODY, "DATASET.PROB_HALF_BODY", "UPPER_BODY"),
+        ("DATASET: {PROB_HALF_BODY: 1.3}", "DATASET.PROB_HALF_BODY", "less than or equal to 1"),
+        ("TRAIN: {EMA: 1}", "TRAIN.EMA", "less than 1"),
+        ("TEST: {DECODE: darc}", "TEST.DECODE", "'dark'"),
+    ],
+)
+def test_options_that_cannot_work_together_are_refused_by_name(refusal, text, key, said):
+    message = refusal(text)
+    assert f"experiment.yaml: {key}: " in message and said in message
+
+
+def test_the_originals_key_of_the_decoder_still_counts(read):
+    assert read("TEST: {UDP: true}").test.decoder == "quarter"
+    assert read("TEST: {DECODE: dark}").test.decoder == "dark"
+    assert read("TEST: {DECODE: dark, POST_PROCESS: false}").test.decoder == "none"
+
+
+def test_with_unbiased_data_processing_the_mirrored_heatmaps_are_not_shifted(read):
+    assert read().test.shift
+    assert not read("TEST: {UDP: true}").test.shift and not read("TEST: {SHIFT_HEATMAP: false}").test.shift
+
+
 # -- the depth, which has two names ----------------------------------------------------------------------------------
 
 
@@ -311,12 +449,16 @@ def test_the_configuration_cannot_be_changed(read, section, name):
         "TRAIN: {LR: 0.001}",
         "MODEL: {DEPTH: 18, EXTRA: {NUM_DECONV_KERNELS: [2, 3, 4]}}\nTRAIN: {LR: 1e-5, LR_STEP: []}\nGPUS: ''",
         "MODEL: {EXTRA: {NUM_LAYERS: 34}}\nDATASET: {ROOT: 'a: b # c'}",
+        "DATASET: {SKELETON: coco}\nMODEL: {NUM_JOINTS: 17}",
+        own_skeleton("LIMBS: [[wrist, left_thumb]], SIGMAS: [0.1, 0.2, 1], INDICES: [5, 0, 2], FLIP_PAIRS: []"),
+        own_skeleton("NAME: hand, PCK_REFERENCE: [wrist, left_thumb], FLIP_PAIRS: [[left_thumb, wrist]]"),
     ],
 )
 def test_a_written_configuration_reads_back_as_itself(read, text):
     config = read(text)
     said = []
-    assert read(dump_config(config), warn=said.append) == config
+    again = read(dump_config(config), warn=said.append)
+    assert again == config and again.skeleton == config.skeleton
     assert said == []
 
 

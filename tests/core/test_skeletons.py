@@ -1,7 +1,11 @@
 """The skeleton's derived parts."""
 
+import json
+
+import pytest
+
 from lib.core.evaluators import MPII_MAT_JOINTS
-from lib.core.skeletons import MPII, SKELETONS, Skeleton
+from lib.core.skeletons import COCO, MPII, SKELETONS, Skeleton
 
 
 def test_mpiis_flip_pairs_are_the_originals():
@@ -33,3 +37,44 @@ def test_limbs_and_groups_name_joints_that_exist():
 
 def test_the_table_has_mpiis_seven_columns():
     assert [title for title, _ in MPII.pckh_groups] == ["Head", "Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle"]
+
+
+def test_cocos_joints_and_flip_pairs_are_the_originals():
+    assert COCO.joints[:3] == ("nose", "left_eye", "right_eye") and COCO.joints[15:] == ("left_ankle", "right_ankle")
+    assert len(COCO.joints) == 17
+    assert COCO.flip_pairs == tuple((left, left + 1) for left in range(1, 17, 2))
+
+
+def test_cocos_sigmas_are_those_of_its_evaluation():
+    params = pytest.importorskip("pycocotools.cocoeval").Params(iouType="keypoints")
+    assert COCO.sigmas == pytest.approx(tuple(params.kpt_oks_sigmas), rel=1e-12)
+
+
+def test_cocos_limbs_are_those_of_its_annotation_file(shared):
+    path = shared / "data" / "coco4" / "annotations" / "person_keypoints_val2017.json"
+    (category,) = json.loads(path.read_text())["categories"]
+    assert tuple(category["keypoints"]) == COCO.joints
+    assert [tuple(place - 1 for place in pair) for pair in category["skeleton"]] == list(COCO.limb_indices)
+
+
+def test_cocos_upper_body_is_what_lies_above_the_hips():
+    assert COCO.indices_of(COCO.upper_body) == list(range(11))
+    assert set(MPII.joints) - set(MPII.upper_body) == {
+        f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", "knee", "ankle")
+    } | {"pelvis"}
+
+
+def test_left_and_right_of_a_joint_are_one_column_where_the_skeleton_has_no_table():
+    skeleton = Skeleton("x", ("nose", "left_big_toe", "right_big_toe", "leftover", "right_ear"))
+    assert skeleton.groups == (
+        ("Nose", ("nose",)), ("Big toe", ("left_big_toe", "right_big_toe")), ("Leftover", ("leftover",)),
+        ("Ear", ("right_ear",)),
+    )  # fmt: skip
+    assert MPII.groups is MPII.pckh_groups
+
+
+def test_given_mirror_pairs_replace_those_of_the_names():
+    joints = ("left_hip", "right_hip", "l_toe", "r_toe")
+    assert Skeleton("x", joints, mirror_pairs=(("r_toe", "l_toe"),)).flip_pairs == ((2, 3),)
+    assert Skeleton("x", joints, mirror_pairs=()).flip_pairs == ()
+    assert Skeleton("x", joints).flip_pairs == ((0, 1),)
