@@ -5,6 +5,7 @@ import sys
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import is_zipfile
 
 import numpy as np
 
@@ -20,6 +21,7 @@ LAYOUT = (
 )
 MAXIMUM_PIXELS = 1e6
 PERSON = "person"
+NO_AREA = "boxes of no area"  # why an annotation is left out
 # What is kept of the file's objects while it is read; the polygons of train2017 alone would take a gigabyte
 KEPT = frozenset(
     (
@@ -158,7 +160,7 @@ def annotated_persons(truth, image_size, pictures):
     the picture's border, fitted to the aspect of image_size (width, height) and grown by 1.25.
     pictures: see `picture_paths`.
     """
-    records, boxes, left_out = [], [], {"crowds": 0, "without a joint": 0, "boxes of no area": 0}
+    records, boxes, left_out = [], [], {"crowds": 0, "without a joint": 0, NO_AREA: 0}
     for record in truth.annotations:
         _, width, height = truth.images[record["image_id"]]
         x, y, box_width, box_height = record["bbox"]
@@ -168,7 +170,7 @@ def annotated_persons(truth, image_size, pictures):
         if record["iscrowd"]:
             left_out["crowds"] += 1
         elif empty:
-            left_out["boxes of no area"] += 1
+            left_out[NO_AREA] += 1
         elif not record["keypoints"].max() > 0:
             left_out["without a joint"] += 1
         else:
@@ -177,10 +179,12 @@ def annotated_persons(truth, image_size, pictures):
     if not records:
         raise UserError(f"{truth.path}: no {truth.category['name']} of it has a box and a joint that can be used")
     keypoints = np.array([record["keypoints"] for record in records]).reshape(len(records), -1, 3)
-    return _make_persons(
+    persons = _make_persons(
         [record["image_id"] for record in records], np.array(boxes, dtype=np.float64), image_size, pictures,
         keypoints=keypoints, note=_note(left_out, len(truth.annotations), "annotations"),
     )  # fmt: skip
+    persons.left_out = left_out
+    return persons
 
 
 def detected_persons(truth, path, joint_count, image_size, pictures, threshold=0.0):
@@ -248,9 +252,8 @@ def picture_paths(root, image_set, truth, data_format):
     prefix = f"{root}/images/{folder}/"
     if data_format == "zip":
         archive = f"{root}/images/{folder}.zip"
-        if not Path(archive).is_file():
-            raise UserError(f"there is no picture archive {archive}")
         first = next(iter(truth.images.values()))[0]
-        inside = f"{folder}/" if f"{folder}/{first}" in open_archive(archive).namelist() else ""
+        names = open_archive(archive).namelist() if is_zipfile(archive) else ()  # else the data set complains
+        inside = f"{folder}/" if f"{folder}/{first}" in names else ""
         prefix = f"{archive}@{inside}"
     return {image_id: prefix + name for image_id, (name, _, _) in truth.images.items()}

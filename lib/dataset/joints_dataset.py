@@ -29,7 +29,8 @@ class Persons:
     joints (N, K, 2); visible (N, K): 1 where the joint is annotated, 0 throughout for detected persons.
     boxes (N, 4): x, y, width, height as annotated or detected, before they grew to the crop.
     image_ids (N,): COCO's; box_scores (N,): the detector's, 1 for annotated boxes.
-    note: a line about what was left out on reading, empty where nothing was.
+    left_out: {reason: how many of the annotation's records were left out on reading}; note: a line that says so, empty
+    where nothing was.
     """
 
     pictures: list
@@ -41,6 +42,7 @@ class Persons:
     image_ids: np.ndarray | None = None
     box_scores: np.ndarray | None = None
     note: str = ""
+    left_out: dict = field(default_factory=dict)
 
     def __len__(self):
         return len(self.pictures)
@@ -135,8 +137,11 @@ class JointsDataset:
         }
 
 
-def check_pictures(pictures):
-    """Raises UserError naming the first missing picture of a list of paths and archive.zip@member names."""
+def missing_pictures(pictures):
+    """Those of a list of paths and archive.zip@member names that are not there, each once; each folder is read once.
+
+    All pictures of a folder or archive that is not there, or cannot be opened, are missing.
+    """
     listings, missing = {}, []
     for picture in dict.fromkeys(pictures):
         archive, separator, member = picture.partition(".zip@")
@@ -145,7 +150,18 @@ def check_pictures(pictures):
             listings[folder] = _names_in(folder, bool(separator))
         if (member if separator else os.path.basename(picture)) not in listings[folder]:
             missing.append(picture)
+    return missing
+
+
+def check_pictures(pictures):
+    """Raises UserError naming the first missing picture of a list of paths and archive.zip@member names."""
+    missing = missing_pictures(pictures)
     if missing:
+        archive, separator, _ = missing[0].partition(".zip@")
+        if separator and not Path(archive + ".zip").is_file():
+            raise UserError(f"there is no picture archive {archive}.zip")
+        if separator:
+            open_archive(archive + ".zip")  # says what is wrong with one that cannot be opened
         raise UserError(
             f"{len(missing)} of {len(set(pictures))} pictures are missing, the first is {missing[0]}: "
             "complete the picture folder or remove these persons from the annotation"
@@ -153,13 +169,9 @@ def check_pictures(pictures):
 
 
 def _names_in(folder, is_archive):
-    if is_archive:
-        if not Path(folder).is_file():
-            raise UserError(f"there is no picture archive {folder}")
-        return set(open_archive(folder).namelist())
     try:
-        return set(os.listdir(folder or "."))
-    except OSError:
+        return set(open_archive(folder).namelist() if is_archive else os.listdir(folder or "."))
+    except (OSError, UserError):
         return set()
 
 
