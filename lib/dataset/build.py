@@ -36,6 +36,15 @@ def _read_coco(config, image_set, skeleton, detected):
     return detected_persons(truth, test.coco_bbox_file, len(skeleton.joints), size, pictures, test.image_thre)
 
 
+def annotation_file(config, training):
+    """Path of the annotations of DATASET.TRAIN_SET or TEST_SET, whether it is there or not."""
+    data = config.dataset
+    image_set = data.train_set if training else data.test_set
+    if data.dataset == "coco":
+        return annotation_path(config.dataset_root, image_set)
+    return config.dataset_root / "annot" / f"{image_set}.json"
+
+
 def _read_truth(config, image_set):
     return read_truth(annotation_path(config.dataset_root, image_set), config.skeleton)
 

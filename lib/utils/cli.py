@@ -17,30 +17,37 @@ class OneLineParser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; {self.prog} --help lists the options\n")
 
 
-def make_parser(description):
-    """A parser with the options that every script has, and KEY VALUE pairs at the end."""
+def make_experiment_parser(description):
+    """A parser of an experiment: --cfg, and KEY VALUE pairs at the end."""
     parser = OneLineParser(description=description, allow_abbrev=False)
     parser.add_argument("--cfg", required=True, metavar="YAML", help="the experiment, such as experiments/mini/*.yaml")
-    parser.add_argument("--gpus", help="the CUDA GPU to use, such as 0; cpu for none (default: GPUS of the experiment)")
-    parser.add_argument("--workers", type=int, help="loader processes; 0 loads in the main process")
-    parser.add_argument("--frequent", type=int, metavar="STEPS", help="log every so many steps (PRINT_FREQ)")
-    parser.add_argument("--batch_size", type=int, help="persons in a batch (TRAIN.BATCH_SIZE, or TEST.)")
     parser.add_argument(
         "overrides", nargs="*", metavar="KEY VALUE", help="override the experiment: TRAIN.END_EPOCH 3 WORKERS 2"
     )
     return parser
 
 
-def config_from(arguments, batch_key, flags=()):
+def make_parser(description):
+    """An experiment's parser with the options that every script has that runs a network over a data set."""
+    parser = make_experiment_parser(description)
+    parser.add_argument("--gpus", help="the CUDA GPU to use, such as 0; cpu for none (default: GPUS of the experiment)")
+    parser.add_argument("--workers", type=int, help="loader processes; 0 loads in the main process")
+    parser.add_argument("--frequent", type=int, metavar="STEPS", help="log every so many steps (PRINT_FREQ)")
+    parser.add_argument("--batch_size", type=int, help="persons in a batch (TRAIN.BATCH_SIZE, or TEST.)")
+    return parser
+
+
+def config_from(arguments, batch_key="", flags=()):
     """The Config of parsed arguments: the YAML file, KEY VALUE pairs, then the flags.
 
-    batch_key: what --batch_size stands for; flags: (argument name, dotted key) of the script's own flags.
+    batch_key: what --batch_size stands for, where the script has that option; flags: (argument name, dotted key) of
+    the script's own flags.
     """
     words = arguments.overrides
     overrides = parse_overrides(words)
     shared = (("gpus", "GPUS"), ("workers", "WORKERS"), ("frequent", "PRINT_FREQ"), ("batch_size", batch_key))
     for name, key in (*shared, *flags):
-        value = getattr(arguments, name)
+        value = getattr(arguments, name, None)
         if value is not None:
             overrides[key] = value
     if not Path(arguments.cfg).is_file():

@@ -1,5 +1,6 @@
 """Reading pictures, and the one way a picture becomes numbers for the network. No Paddle here."""
 
+import io
 import os
 import zipfile
 from functools import lru_cache
@@ -70,6 +71,26 @@ def read_image(path, use_orientation=False):
     if image is None:
         raise UserError(f"the picture {path} cannot be decoded ({len(data)} bytes): is it a picture?")
     return image
+
+
+def picture_size(path):
+    """(width, height) of a picture file or `archive.zip@member`, from its header: nothing is decoded.
+
+    EXIF orientation is ignored, as in `read_image`. Raises UserError for a missing, truncated or unreadable picture.
+    """
+    from PIL import Image  # here, so that deployment does without Pillow
+
+    try:
+        with io.BytesIO(read_bytes(path)) if ".zip@" in str(path) else open(path, "rb") as file:
+            ends = file.read(8)
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 64))
+            ends += file.read()
+            if _is_cut_off(ends) and _is_cut_off(read_bytes(path)):
+                raise UserError(f"the picture {path} is truncated: copy or download it again")
+            with Image.open(file) as picture:
+                return picture.size
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: Pillow's for broken headers
+        raise UserError(f"the picture {path} cannot be read: {type(error).__name__}") from error
 
 
 def normalization(pixel_scale=255.0):

@@ -73,10 +73,10 @@ def save_debug_images(debug, prefix, batch, target, heatmaps, skeleton):
     seen = batch["target_weight"][..., 0] > 0
     pictures = {}
     if debug.save_batch_images_gt:
-        pictures["gt"] = _pose_grid(crops, batch["joints"], seen, skeleton)
+        pictures["gt"] = pose_grid(crops, batch["joints"], seen, skeleton)
     if debug.save_batch_images_pred:
         coords, maxvals = get_max_preds(heatmaps)
-        pictures["pred"] = _pose_grid(crops, coords * stride, maxvals[..., 0] > 0, skeleton)
+        pictures["pred"] = pose_grid(crops, coords * stride, maxvals[..., 0] > 0, skeleton)
     if debug.save_heatmaps_gt:
         pictures["hm_gt"] = heatmap_grid(crops, target)
     if debug.save_heatmaps_pred:
@@ -85,10 +85,15 @@ def save_debug_images(debug, prefix, batch, target, heatmaps, skeleton):
         cv2.imwrite(f"{prefix}_{name}.jpg", picture)
 
 
-def _pose_grid(crops, joints, drawn, skeleton):
+def pose_grid(crops, joints, drawn, skeleton, captions=None):
+    """Crops (N, h, w, 3) with their poses, side by side; joints (N, K, 2) crop pixels, drawn (N, K), N captions."""
     enlarge = max(1, CROP_SIDE // crops.shape[2])
     size = crops.shape[2] * enlarge, crops.shape[1] * enlarge
-    return make_grid([
+    cells = [
         draw_pose(cv2.resize(crop, size), pose * enlarge, shown, skeleton)
         for crop, pose, shown in zip(crops, joints, drawn, strict=True)
-    ])  # fmt: skip
+    ]
+    for cell, caption in zip(cells, captions or (), strict=False):
+        for color, thickness in ((0, 0, 0), 3), ((255, 255, 255), 1):  # white with a black rim, readable on anything
+            cv2.putText(cell, caption, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, color, thickness, cv2.LINE_AA)
+    return make_grid(cells)
