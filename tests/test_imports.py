@@ -12,6 +12,7 @@ WITHOUT_PADDLE = [
     "lib.core.skeletons", "lib.core.report", "lib.utils.transforms", "lib.utils.image", "lib.utils.vis",
     "lib.utils.errors", "lib.utils.cli", "lib.utils.runtime", "lib.dataset.joints_dataset", "lib.dataset.mpii",
     "lib.dataset.augment", "lib.dataset.loader", "lib.dataset.build", "lib.core.convert", "lib.core.weight_record",
+    "lib.dataset.swaps", "lib.dataset.check", "lib.dataset.check_report",
 ]  # fmt: skip
 
 
