@@ -160,6 +160,8 @@ def annotated_persons(truth, image_size, pictures):
     the picture's border, fitted to the aspect of image_size (width, height) and grown by 1.25.
     pictures: see `picture_paths`.
     """
+    if not truth.annotations:
+        raise UserError(f"{truth.path}: it has no annotations, so give detected boxes (TEST.USE_GT_BBOX false)")
     records, boxes, left_out = [], [], {"crowds": 0, "without a joint": 0, NO_AREA: 0}
     for record in truth.annotations:
         _, width, height = truth.images[record["image_id"]]
