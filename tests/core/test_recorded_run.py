@@ -95,14 +95,9 @@ def coco_run(root, shared, seeded_network):
         pytest.skip("the record has no crops, and OpenCV 4 interpolates another way than the record's")
     folder = shared / "data" / "coco4"
     config = read_config(
-        root / "experiments/mpii/resnet50/256x256_d256x3_adam_lr1e-3.yaml",
+        root / "experiments/coco/resnet50/256x192_d256x3_adam_lr1e-3.yaml",
         {
-            "DATASET.DATASET": "coco",
             "DATASET.ROOT": str(folder),
-            "DATASET.TEST_SET": "val2017",
-            "MODEL.NUM_JOINTS": 17,
-            "MODEL.IMAGE_SIZE": [192, 256],
-            "MODEL.EXTRA.HEATMAP_SIZE": [48, 64],
             "TEST.USE_GT_BBOX": False,
             "TEST.COCO_BBOX_FILE": str(folder / "person_detections_val2017.json"),
             "TEST.FLIP_TEST": True,
