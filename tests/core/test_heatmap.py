@@ -306,9 +306,11 @@ def test_dark_keeps_the_highest_pixel_where_its_five_pixels_are_not_inside(x, y,
 
 def test_dark_keeps_the_highest_pixel_where_its_surroundings_are_no_peak():
     rows, columns = np.mgrid[:64, :48]
-    saddle = np.clip(1 + 0.02 * ((columns - 20.3) ** 2 - (rows - 30.3) ** 2), 0, 1.5).astype(np.float32)
-    saddle[30, 20] = 1.51
-    assert dark(saddle[None, None]).tolist() == [[20, 30]]
+    for upwards in (1, -1):  # rising to both sides, or to top and bottom
+        saddle = 1 + upwards * 0.02 * ((columns - 20.3) ** 2 - (rows - 30.3) ** 2)
+        saddle = np.clip(saddle, 0, 1.5).astype(np.float32)
+        saddle[30, 20] = 1.51
+        assert dark(saddle[None, None]).tolist() == [[20, 30]]
     assert dark(np.full((1, 1, 64, 48), -0.5, np.float32)).tolist() == [[0, 0]]
 
 
