@@ -8,6 +8,7 @@ import pytest
 
 from lib.core.skeletons import COCO, Skeleton
 from lib.dataset.coco import annotated_persons, annotation_path, detected_persons, picture_paths, read_truth
+from lib.dataset.joints_dataset import check_pictures
 from lib.utils.errors import UserError
 
 THREE = Skeleton("three", ("nose", "left_hand", "right_hand"))
@@ -207,9 +208,10 @@ def test_pictures_come_from_an_archive_with_or_without_the_folder_in_it(read, tm
     assert paths[7] == f"{tmp_path}/images/val2017.zip@{inside}7.jpg"
 
 
-def test_an_archive_that_is_missing_is_named(read, tmp_path):
+def test_an_archive_that_is_missing_is_named_where_its_pictures_are_wanted(read, tmp_path):
+    paths = picture_paths(tmp_path, "val2017", read(file_of(person())), "zip")
     with pytest.raises(UserError, match=r"there is no picture archive .*/images/val2017\.zip"):
-        picture_paths(tmp_path, "val2017", read(file_of(person())), "zip")
+        check_pictures(list(paths.values()))
 
 
 # -- bad input -------------------------------------------------------------------------------------------------------
