@@ -231,11 +231,11 @@ def _note(left_out, count, what):
 
 
 def _make_persons(image_ids, boxes, image_size, pictures, keypoints, scores=None, note=""):
-    crops = [crop_of_box(box, image_size) for box in boxes]
+    center, scale = crop_of_box(boxes, image_size)
     return Persons(
         pictures=[pictures[image_id] for image_id in image_ids],
-        center=np.array([center for center, _ in crops]),
-        scale=np.array([scale for _, scale in crops]),
+        center=center,
+        scale=scale,
         joints=keypoints[..., :2].copy(),
         visible=(keypoints[..., 2] > 0).astype(np.float64),
         boxes=boxes,

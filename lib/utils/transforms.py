@@ -11,20 +11,17 @@ PIXELS_PER_SCALE = 200.0
 
 
 def crop_of_box(box, image_size, padding=1.25):
-    """(center, scale), each (2,) float32, of the crop around a box x, y, width, height in pixels.
+    """(center, scale), each (..., 2) float32, of the crop around a box (..., 4): x, y, width, height in pixels.
 
     The box is widened or heightened to the aspect of image_size (width, height), then grown by `padding` (1.25 in the
     published networks). The original's arithmetic for COCO, float32 included.
     """
-    x, y, width, height = (float(value) for value in box)
-    center = np.array([x + width * 0.5, y + height * 0.5], dtype=np.float32)
+    x, y, width, height = np.moveaxis(np.asarray(box, dtype=np.float64), -1, 0)
+    center = np.stack([x + width * 0.5, y + height * 0.5], axis=-1).astype(np.float32)
     aspect = image_size[0] / image_size[1]
-    if width > aspect * height:
-        height = width / aspect
-    elif width < aspect * height:
-        width = height * aspect
-    scale = np.array([width / PIXELS_PER_SCALE, height / PIXELS_PER_SCALE], dtype=np.float32) * np.float32(padding)
-    return center, scale
+    wide, high = width > aspect * height, width < aspect * height
+    fitted = np.stack([np.where(high, height * aspect, width), np.where(wide, width / aspect, height)], axis=-1)
+    return center, (fitted / PIXELS_PER_SCALE).astype(np.float32) * np.float32(padding)
 
 
 def _third_point(first, second):
