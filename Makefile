@@ -67,6 +67,7 @@ demo: setup
 bench: setup
 	@test -d data/mpii || $(RUN) -m zipfile -e data/mpii.zip data/
 	$(RUN) tests/bench/train_loop.py TRAIN.BATCH_SIZE 5 WORKERS 2 MODEL.PRETRAINED ''
+	$(RUN) tests/bench/coco_loading.py
 
 # data/mpii.zip, the mini set in git, was made by this
 mini-set: setup
