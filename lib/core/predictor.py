@@ -66,12 +66,11 @@ class PosePredictor:
 
     def _predict_batch(self, image, boxes):
         settings = self.settings
-        crops, places = [], [crop_of_box(box, settings.image_size) for box in boxes]
-        for center, scale in places:
+        crops, (centers, scales) = [], crop_of_box(boxes, settings.image_size)
+        for center, scale in zip(centers, scales, strict=True):
             matrix = get_affine_transform(center, scale, 0, settings.image_size, unbiased=settings.unbiased)
             crops.append(crop_person(image, matrix, settings.image_size, settings.color_rgb))
         heatmaps = predict_heatmaps(self.run, np.stack(crops), settings.flip_pairs, settings.shift_heatmap)
-        centers, scales = (np.array(values) for values in zip(*places, strict=True))
         keypoints, scores = get_final_preds(
             heatmaps, centers, scales, settings.decode, settings.sigma, settings.unbiased
         )

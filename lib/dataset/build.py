@@ -4,7 +4,8 @@ from lib.core.coco_evaluator import COCOEvaluator, Suppression
 from lib.core.evaluators import MatPredictions, PCKEvaluator, PCKhEvaluator
 from lib.core.skeletons import SKELETONS
 from lib.dataset.augment import Augmentation
-from lib.dataset.coco import annotated_persons, annotation_path, detected_persons, picture_paths, read_truth
+from lib.dataset.coco import annotated_persons, detected_persons, picture_paths
+from lib.dataset.coco_truth import annotation_path, read_truth
 from lib.dataset.joints_dataset import JointsDataset, SampleSettings, select_data
 from lib.dataset.loader import BatchLoader, EpochSampler
 from lib.dataset.mpii import LAYOUT, read_mpii

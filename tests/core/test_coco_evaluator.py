@@ -11,7 +11,8 @@ import toy
 
 from lib.core.coco_evaluator import FIGURES, COCOEvaluator, Suppression
 from lib.core.skeletons import COCO, Skeleton
-from lib.dataset.coco import CocoTruth, detected_persons, read_truth
+from lib.dataset.coco import detected_persons
+from lib.dataset.coco_truth import CocoTruth, read_truth
 from lib.dataset.joints_dataset import Persons
 from lib.utils.errors import UserError
 from lib.utils.runtime import run_script

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from lib.core.skeletons import COCO, Skeleton
-from lib.dataset.coco import annotated_persons, annotation_path, detected_persons, picture_paths, read_truth
+from lib.dataset.coco import annotated_persons, detected_persons, picture_paths
+from lib.dataset.coco_truth import annotation_path, read_truth
 from lib.dataset.joints_dataset import check_pictures
 from lib.utils.errors import UserError
 
