@@ -1,6 +1,5 @@
 """COCO keypoints (and data sets in its JSON form): annotations and detected boxes -> persons. No Paddle here."""
 
-from pathlib import Path
 from zipfile import is_zipfile
 
 import numpy as np
