@@ -12,7 +12,7 @@ from lib.core.weight_record import WeightRecord, file_digest, parse_record, read
 from lib.utils.cli import OneLineParser
 from lib.utils.errors import UserError
 from lib.utils.image import DEVIATION, MEAN
-from lib.utils.runtime import choose_device, import_paddle, replacing, run_script
+from lib.utils.runtime import choose_device, import_paddle, make_folder, replacing, run_script
 
 NAMES_SHOWN = 5
 PICTURE_KEYS = ("color_order", "pixel_scale", "mean", "deviation")  # in the order of PICTURES
@@ -56,9 +56,8 @@ def check_output(source, output):
     """Raises UserError where the result could not be written, or would replace what is not a result."""
     if output.suffix != ".pdparams":
         raise UserError(f"--output {output}: the name must end in .pdparams")
-    if not output.parent.is_dir():
-        raise UserError(f"--output {output}: there is no folder {output.parent}")
-    if not os.access(output.parent, os.W_OK) or output.is_dir():
+    folder = next(parent for parent in output.parents if parent.exists())  # the others are made in the end
+    if not folder.is_dir() or not os.access(folder, os.W_OK) or output.is_dir():
         raise UserError(f"--output {output}: cannot be written")
     if source.exists() and output.exists() and source.samefile(output):
         raise UserError(f"--output {output} is the source itself: choose another name")
@@ -170,6 +169,7 @@ def write_result(state, record, output):
     """Writes weights and record. The record first: weights without theirs would be used unchecked."""
     import paddle
 
+    make_folder(output.parent)
     with replacing(output) as temporary:
         paddle.save(state, str(temporary))
         write_record(record.model_copy(update={"sha256": file_digest(temporary)}), record_path(output))

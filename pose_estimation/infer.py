@@ -11,6 +11,8 @@ from lib.utils.cli import config_from, make_parser
 from lib.utils.errors import RunError, UserError
 from lib.utils.runtime import make_folder, make_logger, replacing, run_script
 
+MAXIMUM_PIXELS = 1e6
+
 
 def parse_arguments():
     parser = make_parser(__doc__)
@@ -40,7 +42,7 @@ def boxes_of(arguments, image):
     boxes = np.array(arguments.bbox)
     for box in boxes:
         x, y, box_width, box_height = box
-        if not np.isfinite(box).all() or box_width <= 0 or box_height <= 0:
+        if not (np.abs(box) < MAXIMUM_PIXELS).all() or box_width <= 0 or box_height <= 0:
             raise UserError(f"--bbox {box.tolist()}: expected X Y WIDTH HEIGHT in pixels, width and height above 0")
         if x >= width or y >= height or x + box_width <= 0 or y + box_height <= 0:
             raise UserError(f"--bbox {box.tolist()} lies outside the picture of {width}x{height} pixels")

@@ -46,15 +46,18 @@ def make_trainer(config, resume_from):
     train = config.train
     train_set, valid_set = build_dataset(config, training=True), build_dataset(config, training=False)
     evaluator = build_evaluator(config, valid_set.persons)
-    if not evaluator.has_truth:
-        raise UserError(f"DATASET.TEST_SET: {config.dataset.test_set} has no ground truth to validate by")
+    if evaluator.no_truth:
+        raise UserError(f"DATASET.TEST_SET: {config.dataset.test_set} cannot be validated: {evaluator.no_truth}")
     train_loader = build_loader(config, train_set, training=True)
     valid_loader = build_loader(config, valid_set, training=False)
     paddle.seed(train.seed)
     network = get_pose_net(config.model)
     scheduler = get_scheduler(train, len(train_loader))
     optimizer = get_optimizer(train, scheduler, network.parameters())
-    progress = {"epoch": train.begin_epoch, "best": None, "history": [], "train": train.model_dump(by_alias=True)}
+    boxes = "annotated" if config.test.use_gt_bbox else config.test.coco_bbox_file
+    measure = {"figure": evaluator.main_figure, "set": config.dataset.test_set, "boxes": boxes}
+    progress = {"epoch": train.begin_epoch, "best": None, "history": [], "measure": measure}
+    progress["train"] = train.model_dump(by_alias=True)
     if resume_from:
         average = WeightAverage(network, train.ema) if train.ema else None
         progress = load_checkpoint(resume_from, network, optimizer, average)
@@ -63,6 +66,9 @@ def make_trainer(config, resume_from):
         # by this configuration, which may have another rate, or another number of steps in an epoch
         go_to_epoch(scheduler, progress["epoch"], len(train_loader))
         loaded = f"=> going on from {resume_from} with epoch {progress['epoch']}"
+        if progress.setdefault("measure", measure) != measure:
+            progress |= {"measure": measure, "best": None}
+            loaded += "; its best score was of another set or figure, so the best begins anew"
     else:
         loaded = load_pretrained(network, config.model)
         average = WeightAverage(network, train.ema) if train.ema else None
@@ -103,9 +109,9 @@ def main():
     folder, log_file, scalar_folder = run_folder(config, arguments.cfg, "train")
     make_folder(scalar_folder)
     log = make_logger(log_file)
-    if arguments.resume_model:
+    if arguments.resume_model and trainer.progress["best"] is not None:
         bring_best(arguments.resume_model, folder)
-    elif (folder / CHECKPOINT_NAME).exists():
+    elif not arguments.resume_model and (folder / CHECKPOINT_NAME).exists():
         log.info(f"=> WARNING: {folder} holds an earlier run, which this one replaces; OUTPUT_DIR names another place")
     run = {
         **describe_run(device.removeprefix("=> device: ")),

@@ -14,7 +14,7 @@ def parse_arguments():
     on_or_off = argparse.BooleanOptionalAction
     parser.add_argument("--model-file", metavar="FILE", help="weights (.pdparams), a checkpoint (.pdckpt), or .onnx")
     parser.add_argument("--flip-test", action=on_or_off, help="average with the mirrored picture (TEST.FLIP_TEST)")
-    parser.add_argument("--post-process", action=on_or_off, help="quarter-pixel offset (TEST.POST_PROCESS)")
+    parser.add_argument("--post-process", action=on_or_off, help="go on from the highest pixel as TEST.DECODE says")
     parser.add_argument("--shift-heatmap", action=on_or_off, help="shift the mirrored heatmaps (TEST.SHIFT_HEATMAP)")
     detected = "COCO: detected boxes, those of --coco-bbox-file (TEST.USE_GT_BBOX false)"
     parser.add_argument("--use-detect-bbox", action="store_const", const=False, help=detected)
@@ -23,6 +23,8 @@ def parse_arguments():
         "--pred-file", metavar="FILE", help="score this pred.mat, or COCO result JSON, instead of running a network"
     )
     arguments = parser.parse_intermixed_args()
+    if arguments.coco_bbox_file:  # asking for a file of detected boxes is asking for detected boxes
+        arguments.use_detect_bbox = False
     flags = (("model_file", "TEST.MODEL_FILE"), ("flip_test", "TEST.FLIP_TEST"))
     flags += (("post_process", "TEST.POST_PROCESS"), ("shift_heatmap", "TEST.SHIFT_HEATMAP"))
     flags += (("use_detect_bbox", "TEST.USE_GT_BBOX"), ("coco_bbox_file", "TEST.COCO_BBOX_FILE"))
@@ -35,8 +37,8 @@ def score_predictions(arguments, config):
     from lib.dataset.build import build_evaluator
 
     evaluator = build_evaluator(config)
-    if not evaluator.has_truth:
-        raise UserError(f"the set {config.dataset.test_set} has no ground truth to score {arguments.pred_file} by")
+    if evaluator.no_truth:
+        raise UserError(f"{arguments.pred_file} cannot be scored: {evaluator.no_truth}")
     results = evaluator.evaluate_file(arguments.pred_file)
     folder, log_file, _ = run_folder(config, arguments.cfg, "valid")
     log = make_logger(log_file)
@@ -69,8 +71,8 @@ def validate_network(arguments, config):
     finally:
         loader.close()
     log.info(f"=> saving predictions to {evaluator.save(predictions, scores, folder)}")
-    if not evaluator.has_truth:
-        log.info(f"=> the set {config.dataset.test_set} has no ground truth here: predictions are saved, not scored")
+    if evaluator.no_truth:
+        log.info(f"=> predictions are saved, not scored: {evaluator.no_truth}")
         return
     results = evaluator.evaluate(predictions, scores)
     conditions = {"model_file": config.test.model_file, **describe_test(config)}

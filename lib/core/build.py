@@ -5,7 +5,7 @@ from pathlib import Path
 from lib.core.predictor import PosePredictor, PoseSettings
 from lib.core.weight_record import check_record
 from lib.utils.errors import UserError
-from lib.utils.runtime import choose_device, import_paddle
+from lib.utils.runtime import choose_device, gpu_numbers, import_paddle
 
 
 def open_network(config, gpu_asked=False):
@@ -21,8 +21,10 @@ def open_network(config, gpu_asked=False):
 
         width, height = model.extra.heatmap_size
         shape = (model.num_joints, height, width)
-        use_gpu = config.gpus not in ("", "cpu")
-        run = OnnxRun(path, model.image_size, shape, config.dataset.pixel_scale, use_gpu)
+        gpu = next(iter(gpu_numbers(config.gpus)), None)
+        run = OnnxRun(path, model.image_size, shape, config.dataset.pixel_scale, gpu)
+        if gpu_asked and gpu is not None and run.provider != "CUDAExecutionProvider":
+            raise UserError(f"GPU {gpu} was asked for, but ONNX Runtime would run {path} on {run.provider}")
         return run, [run.line]
 
     record_line = check_record(path, config)

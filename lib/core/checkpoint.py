@@ -27,26 +27,41 @@ def _load(path):
     try:
         return paddle.load(str(path), return_numpy=True)
     except Exception as error:  # paddle.load lets through whatever its unpickler meets in a file of another kind
-        raise UserError(f"{path} is not a Paddle weight file, or is damaged ({type(error).__name__})") from error
+        raise UserError(
+            f"{path} is not a Paddle weight file, or is damaged ({type(error).__name__}){_foreign(path)}"
+        ) from error
+
+
+def _foreign(path):
+    """What to do with a file that another project's ending tells apart."""
+    is_foreign = Path(path).suffix in (".pth", ".pt", ".tar", ".bin", ".safetensors")
+    return "; weights of other projects are converted first: pose_estimation/convert.py" if is_foreign else ""
 
 
 def read_weights(path):
-    """{name: array} from a .pdparams file or one of our checkpoints. Raises UserError where it is neither."""
-    return _weights_in(_load(path), path)
+    """{name: array} from a .pdparams file or one of our checkpoints. Raises UserError where it is neither.
+
+    Of a checkpoint with averaged weights (TRAIN.EMA) it is these: they were validated.
+    """
+    state = _load(path)
+    average = state.get("average") if isinstance(state, dict) else None
+    return _weights_in(average if isinstance(average, dict) else state, path)
 
 
 def _weights_in(state, path):
-    if isinstance(state, dict) and isinstance(state.get("network"), dict):
-        state = state["network"]
+    for key in ("network", "state"):  # of a checkpoint, of its average
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
     if not isinstance(state, dict):
-        raise UserError(f"{path} holds no weights: expected names and arrays, got {type(state).__name__}")
+        found = type(state).__name__
+        raise UserError(f"{path} holds no weights: expected names and arrays, got {found}{_foreign(path)}")
     weights = {
         name: np.asarray(value)
         for name, value in state.items()
         if isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "numpy")
     }
     if not weights:
-        raise UserError(f"{path} holds no weights: expected names and arrays")
+        raise UserError(f"{path} holds no weights: expected names and arrays{_foreign(path)}")
     return weights
 
 
@@ -149,6 +164,10 @@ def load_checkpoint(path, network, optimizer, average=None):
     weights = _weights_in(state, path)
     if not isinstance(state.get("optimizer"), dict) or not isinstance(state.get("progress"), dict):
         raise UserError(f"--resume_model: {path} holds weights only; give it as MODEL.PRETRAINED to start from them")
+    if average is None and "average" in state:
+        raise UserError(
+            f"--resume_model: {path} averages its weights; give TRAIN.EMA too, or start from it with MODEL.PRETRAINED"
+        )
     fill_network(network, weights, path)
     ours = {name: paddles for paddles, name in _parameter_names(network).items()}
     optimizer.set_state_dict(_rename(state["optimizer"], ours))

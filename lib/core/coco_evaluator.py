@@ -12,11 +12,21 @@ from lib.core.nms import oks_nms, soft_oks_nms
 from lib.core.report import write_json
 from lib.utils.errors import UserError
 from lib.utils.files import read_json
+from lib.utils.runtime import make_folder
 from lib.utils.transforms import PIXELS_PER_SCALE
 
 FIGURES = ("AP", "Ap .5", "AP .75", "AP (M)", "AP (L)", "AR", "AR .5", "AR .75", "AR (M)", "AR (L)")
 LARGEST = sys.float_info.max
 ENTRY = "expected a list of {image_id, category_id, keypoints, score}, COCO's result form"
+
+
+def _import_pycocotools():
+    try:
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+    except ImportError as error:
+        raise UserError(f"COCO's AP needs pycocotools: pip install pycocotools ({error})") from None
+    return COCO, COCOeval
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,9 @@ class COCOEvaluator:
     def __init__(self, truth, persons, skeleton, suppression=Suppression(), name="val2017"):  # noqa: B008, frozen
         self.truth, self.persons, self.skeleton = truth, persons, skeleton
         self.suppression, self.name = suppression, name
-        self.has_truth = bool(truth.annotations)
+        self.no_truth = "" if truth.annotations else f"{truth.path} has no annotations"
+        if truth.annotations:
+            _import_pycocotools()  # rather now than when a network has run for hours
 
     def __len__(self):
         return len(self.truth.annotations) if self.persons is None else len(self.persons)
@@ -77,6 +89,9 @@ class COCOEvaluator:
         return results
 
     def _suppress(self, keypoints, totals, areas, rows):
+        if not self.skeleton.sigmas:  # no OKS: nothing says who is the same person
+            order = rows[np.argsort(-totals[rows], kind="stable")]
+            return zip(order.tolist(), totals[order], strict=True)
         settings = self.suppression
         arguments = keypoints[rows], totals[rows], areas[rows], settings.oks_threshold, self.skeleton.sigmas
         if settings.soft:
@@ -98,9 +113,7 @@ class COCOEvaluator:
         """The figures of a result list, as `results` gives it."""
         if not results:
             return dict.fromkeys(FIGURES, 0.0)
-        from pycocotools.coco import COCO
-        from pycocotools.cocoeval import COCOeval
-
+        COCO, COCOeval = _import_pycocotools()  # noqa: N806, its names
         entries = [{key: entry[key] for key in ("image_id", "category_id", "keypoints", "score")} for entry in results]
         with contextlib.redirect_stdout(io.StringIO()):  # its own progress and table
             truth = COCO()
@@ -156,6 +169,6 @@ class COCOEvaluator:
     def save(self, predictions, scores, folder):
         """Writes `folder`/results/keypoints_<set>_results.json, what COCO's server takes, and returns its path."""
         path = Path(folder) / "results" / f"keypoints_{self.name}_results.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_json(self.results(predictions, scores), path, indent=None)
         return path

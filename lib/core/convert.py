@@ -125,11 +125,17 @@ def _read_pytorch(path):
 
 
 def _harmless_globals():
-    """NumPy's plain numbers: the original's checkpoints hold the epoch's score as one. They can run no code."""
-    scalar = (np._core if hasattr(np, "_core") else np.core).multiarray.scalar
-    names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")  # before and since NumPy 2
-    types = {type(np.dtype(name)) for name in ("float32", "float64", "int64")}
-    return [*((scalar, name) for name in names), np.dtype, *types]
+    """NumPy's numbers and arrays, which can run no code.
+
+    The original's checkpoints hold the epoch's score as a number, mmpose's the joints' sigmas and colours as arrays.
+    """
+    multiarray = (np._core if hasattr(np, "_core") else np.core).multiarray
+    modules = ("numpy.core.multiarray", "numpy._core.multiarray")  # before and since NumPy 2
+    makers = [
+        (getattr(multiarray, name), f"{module}.{name}") for module in modules for name in ("scalar", "_reconstruct")
+    ]
+    types = {type(np.dtype(name)) for name in ("float32", "float64", "int32", "int64", "uint8", "bool")}
+    return [*makers, np.ndarray, np.dtype, *types]
 
 
 def _say_why_not_read(path, error):

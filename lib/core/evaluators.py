@@ -1,8 +1,8 @@
 """Evaluators: predictions and ground truth in, {name: value} out. They load no pictures and log nothing.
 
 Each has evaluate(predictions, scores), evaluate_file(path) for saved predictions, save(predictions, scores, folder),
-has_truth, and main_figure: the name of the figure by which one network is better than another. COCO's is in
-coco_evaluator.py.
+no_truth (why nothing can be scored, or an empty text), and main_figure: the name of the figure by which one network is
+better than another. COCO's is in coco_evaluator.py.
 """
 
 from pathlib import Path
@@ -28,7 +28,7 @@ class MatPredictions:
     """Predictions in the form of MPII's pred.mat, of a set without ground truth (MPII's test set)."""
 
     main_figure = "Mean"
-    has_truth = False
+    no_truth = "this set has no ground truth here"
 
     def evaluate(self, predictions, scores=None):
         """No figures. predictions (N, K, 2), scores (N, K)."""
@@ -51,7 +51,7 @@ class PCKhEvaluator(MatPredictions):
     Raises UserError where the file is missing, is none of MPII's, or has its joints in another order.
     """
 
-    has_truth = True
+    no_truth = ""
 
     def __init__(self, path, skeleton):
         self.path, self.skeleton = Path(path), skeleton
@@ -107,8 +107,6 @@ class PCKEvaluator(MatPredictions):
     below a pixel, does not count in PCK.
     """
 
-    has_truth = True
-
     def __init__(self, persons, skeleton):
         self.persons, self.skeleton = persons, skeleton
         self.main_figure = f"PCK@{skeleton.pck_threshold:g}"
@@ -118,6 +116,9 @@ class PCKEvaluator(MatPredictions):
             first, second = skeleton.indices_of(skeleton.pck_reference)
             lengths = np.linalg.norm(persons.joints[:, first] - persons.joints[:, second], axis=1)
             self.lengths = np.where((persons.visible[:, [first, second]] > 0).all(axis=1), lengths, 0)
+        self.no_truth = ""
+        if not (self.lengths[:, None] * persons.visible >= 1).any():
+            self.no_truth = f"no person of this set has joints and the PCK_REFERENCE {skeleton.pck_reference}"
 
     def __len__(self):
         return len(self.persons)

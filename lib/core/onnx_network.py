@@ -13,30 +13,35 @@ class OnnxRun:
 
     The file has one picture input, (N, 3, h, w) or (N, h, w, 3), and an output of heatmaps (N, K, H, W), under whatever
     names; where several outputs could be heatmaps the first is taken.
-    image_size: (width, height) of the crops; heatmap_shape: (K, H, W); use_gpu: where ONNX Runtime has CUDA.
+    image_size: (width, height) of the crops; heatmap_shape: (K, H, W).
+    gpu: number of the CUDA GPU, used where this ONNX Runtime can; None for the CPU.
     A batch size fixed in the file is kept to: the last crop is repeated to fill it.
     Raises UserError where the file cannot be opened or is of another network, RunError where it cannot run.
     """
 
-    def __init__(self, path, image_size, heatmap_shape, pixel_scale=255.0, use_gpu=True):
-        import onnxruntime
-
+    def __init__(self, path, image_size, heatmap_shape, pixel_scale=255.0, gpu=None):
         self.path, self.heatmap_shape, self.pixel_scale = Path(path), tuple(heatmap_shape), pixel_scale
         if not self.path.is_file():
             raise UserError(f"there is no model file {self.path}")
-        wanted = ("CUDAExecutionProvider", "CPUExecutionProvider") if use_gpu else ("CPUExecutionProvider",)
-        providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
+        try:
+            import onnxruntime
+        except ImportError:
+            raise UserError(f"{self.path} needs ONNX Runtime: pip install onnxruntime (or onnxruntime-gpu)") from None
+        providers = ["CPUExecutionProvider"]
+        if gpu is not None and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+            providers.insert(0, ("CUDAExecutionProvider", {"device_id": gpu}))
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # its errors come as exceptions
         try:
             self.session = onnxruntime.InferenceSession(str(self.path), options, providers=providers)
         except Exception as error:  # its exception classes have no common one of their own
             raise UserError(f"{self.path} cannot be opened by ONNX Runtime: {_short(error)}") from error
+        self.provider = self.session.get_providers()[0]
         self._choose_input(image_size)
         self._choose_output()
         self.line = (
             f"=> loaded {self.path}: pictures {self.input.name} {self.input.shape}, heatmaps {self.output.name} "
-            f"{self.output.shape}, {self.session.get_providers()[0]}"
+            f"{self.output.shape}, {self.provider}"
         )
 
     def _choose_input(self, image_size):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lib.core.heatmap import flip_back, get_final_preds, shift_right
+from lib.utils.errors import RunError
 from lib.utils.image import crop_person
 from lib.utils.transforms import crop_of_box, get_affine_transform
 
@@ -17,13 +18,15 @@ def predict_heatmaps(run, crops, flip_pairs=None, shift_heatmap=True):
     """Heatmaps (N, K, H, W) float32 of uint8 crops (N, h, w, 3).
 
     flip_pairs: average with the mirrored crops' heatmaps, mirrored back and, with shift_heatmap, shifted right by one
-    pixel (the flip test); None: without.
+    pixel (the flip test); None: without. Raises RunError where the heatmaps are not finite.
     """
     heatmaps = run(crops)
-    if flip_pairs is None:
-        return heatmaps
-    mirrored = flip_back(run(np.ascontiguousarray(crops[:, :, ::-1])), flip_pairs)
-    return (heatmaps + (shift_right(mirrored) if shift_heatmap else mirrored)) * 0.5
+    if flip_pairs is not None:
+        mirrored = flip_back(run(np.ascontiguousarray(crops[:, :, ::-1])), flip_pairs)
+        heatmaps = (heatmaps + (shift_right(mirrored) if shift_heatmap else mirrored)) * 0.5
+    if not np.isfinite(heatmaps).all():  # the highest of them would be drawn as the first pixel
+        raise RunError("the network's heatmaps are not finite: are its weights, or far too large?")
+    return heatmaps
 
 
 @dataclass(frozen=True)

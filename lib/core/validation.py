@@ -27,7 +27,8 @@ def validate(config, loader, run, log, prefix=None):
 
     loader: a BatchLoader over a JointsDataset, in order; run: crops -> heatmaps, see lib.core.predictor.
     prefix: file prefix for debug pictures, None for none.
-    Returns predictions (N, K, 2) float32, 0-based picture pixels, maxvals (N, K), and the mean loss and accuracy.
+    Returns predictions (N, K, 2) float32, 0-based picture pixels, maxvals (N, K), and the mean loss and accuracy, NaN
+    where no joint is annotated.
     Memory beyond a batch grows by N * K * 3 floats only.
     Raises RunError where the heatmaps are not finite: the highest of them would be drawn as the first pixel.
     """
@@ -62,4 +63,6 @@ def validate(config, loader, run, log, prefix=None):
                 if prefix:
                     save_debug_images(config.debug, f"{prefix}_{step}", batch, target, heatmaps, dataset.skeleton)
             bar.update()
+    if not dataset.persons.visible.any():  # detected persons: nothing to compare heatmaps with
+        return predictions, maxvals, math.nan, math.nan
     return predictions, maxvals, losses.average, scores.average

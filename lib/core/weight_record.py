@@ -1,6 +1,7 @@
-"""What weights expect of a picture, in a JSON file beside them, and its check against the configuration. No Paddle.
+"""What weights expect of a picture, by what lies beside them, and its check against the configuration. No Paddle.
 
-The record of X.pdparams is X.json. It counts for the one file whose sha256 it holds.
+The record of X.pdparams is X.json; it counts for the one file whose sha256 it holds. Weights that were trained here
+have the config.yaml of their run folder instead.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lib.core.config import read_config
 from lib.core.report import write_json
 from lib.utils.errors import UserError
 from lib.utils.image import DEVIATION, MEAN
@@ -113,7 +115,7 @@ def check_record(weight_file, config, start=False):
     """
     record, line = read_record(weight_file)
     if record is None:
-        return line
+        return line or _check_run(weight_file, config, start)
     says = f"(says {record_path(weight_file).name} beside it)"
     if record.style != config.model.style:
         raise UserError(
@@ -126,6 +128,30 @@ def check_record(weight_file, config, start=False):
     if start:
         return f"=> WARNING: {weight_file} {complaint} {says}; as a start that may do, training goes on"
     raise UserError(f"{weight_file} {complaint} {says}")
+
+
+def _check_run(weight_file, config, start):
+    """As check_record, by the config.yaml of the run folder that weights without a record lie in."""
+    path = Path(weight_file).parent / "config.yaml"
+    if not Path(weight_file).is_file():
+        return None  # complained of where it is opened
+    try:
+        run = read_config(path, warn=lambda line: None)
+    except UserError:  # none there, or another program's
+        return f"=> nothing beside {weight_file} says what pictures it expects: is this experiment its own?"
+    settings = {
+        "MODEL.STYLE": (run.model.style, config.model.style),
+        "DATASET.COLOR_RGB": (run.dataset.color_rgb, config.dataset.color_rgb),
+        "DATASET.PIXEL_SCALE": (run.dataset.pixel_scale, config.dataset.pixel_scale),
+        "TEST.UDP": (run.test.udp, config.test.udp),
+    }
+    other = {key: trained for key, (trained, now) in settings.items() if trained != now}
+    if not other:
+        return None
+    overrides = " ".join(f"{key} {str(value).lower()}" for key, value in other.items())
+    if start and "MODEL.STYLE" not in other:
+        return f"=> WARNING: {weight_file} was trained with {overrides} (says {path}); as a start that may do"
+    raise UserError(f"{weight_file} was trained with {overrides} (says {path}): give {overrides}")
 
 
 def _other_pictures(record, dataset):

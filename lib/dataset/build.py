@@ -92,9 +92,9 @@ def build_evaluator(config, persons=None):
     Raises UserError where the ground truth is missing, of another kind or of other persons.
     """
     metric, test = metric_of(config), config.test
-    if metric == "ap":
+    truth = _read_truth(config, config.dataset.test_set) if config.dataset.dataset == "coco" else None
+    if metric == "ap" or (truth and not truth.annotations):
         suppression = Suppression(test.in_vis_thre, test.oks_thre, test.soft_nms)
-        truth = _read_truth(config, config.dataset.test_set)
         return COCOEvaluator(truth, persons, config.skeleton, suppression, config.dataset.test_set)
     if config.dataset.dataset == "mpii" and config.dataset.test_set == "test":
         return MatPredictions()

@@ -152,8 +152,9 @@ def _check_boxes(persons, sizes):
     def describe(row):
         return f"{person_name(persons, row)} " + " ".join(f"{value:.0f}" for value in persons.boxes[row])
 
-    left_out = persons.left_out.get(NO_AREA, 0)
-    records = len(persons) + sum(persons.left_out.values())
+    left_out = persons.left_out.get(NO_AREA, [])
+    names = [f"annotation {number}" for number in left_out[:MOST_EXAMPLES]]
+    records = len(persons) + sum(map(len, persons.left_out.values()))
     kinds = (
         ("no area", "boxes (x y width height) have no area", empty),
         ("box outside", "boxes (x y width height) lie outside their picture", outside),
@@ -161,7 +162,7 @@ def _check_boxes(persons, sizes):
         ("twice", f"persons are annotated twice (boxes overlap by {100 * SAME_BOX:.0f}%)", _is_repeated(persons)),
     )
     return [
-        Finding("left out", "annotations have no box in their picture and were left out", left_out, records, [], []),
+        Finding("left out", "annotations have no box in their picture, left out", len(left_out), records, names, []),
         *(_finding(name, what, np.flatnonzero(mask), len(persons), describe) for name, what, mask in kinds),
     ]
 

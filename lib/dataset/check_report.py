@@ -32,7 +32,7 @@ def check_record(check, skeleton):
     return {
         "persons": len(persons),
         "pictures": check.pictures,
-        "left_out": {reason: number for reason, number in persons.left_out.items() if number},
+        "left_out": {reason: len(ids) for reason, ids in persons.left_out.items() if ids},
         "joints": dict(zip(skeleton.joints, check.joint_counts.tolist(), strict=True)),
         "left_right_of_right": {"share": share, "persons": count},
         "problems": [

@@ -23,7 +23,7 @@ def annotated_persons(truth, image_size, pictures):
     """
     if not truth.annotations:
         raise UserError(f"{truth.path}: it has no annotations, so give detected boxes (TEST.USE_GT_BBOX false)")
-    records, boxes, left_out = [], [], {"crowds": 0, "without a joint": 0, NO_AREA: 0}
+    records, boxes, left_out = [], [], {"crowds": [], "without a joint": [], NO_AREA: []}
     for record in truth.annotations:
         _, width, height = truth.images[record["image_id"]]
         x, y, box_width, box_height = record["bbox"]
@@ -31,11 +31,11 @@ def annotated_persons(truth, image_size, pictures):
         right, bottom = min(width - 1, left + max(0, box_width - 1)), min(height - 1, top + max(0, box_height - 1))
         empty = record["area"] <= 0 or right < left or bottom < top or (right == left and bottom == top)
         if record["iscrowd"]:
-            left_out["crowds"] += 1
+            left_out["crowds"].append(record["id"])
         elif empty:
-            left_out[NO_AREA] += 1
+            left_out[NO_AREA].append(record["id"])
         elif not record["keypoints"].max() > 0:
-            left_out["without a joint"] += 1
+            left_out["without a joint"].append(record["id"])
         else:
             records.append(record)
             boxes.append((left, top, right - left, bottom - top))
@@ -60,11 +60,12 @@ def detected_persons(truth, path, joint_count, image_size, pictures, threshold=0
     if not isinstance(detections, list) or not all(isinstance(item, dict) for item in detections):
         raise UserError(f"{path}: expected a list of detections (image_id, category_id, bbox, score)")
     image_ids, boxes, scores = [], [], []
-    left_out = {"of another category": 0, "boxes of no area": 0, f"below the score {threshold:g}": 0}
+    low = f"below the score {threshold:g}"
+    left_out = {"of another category": [], NO_AREA: [], low: []}
     for number, detection in enumerate(detections):
         try:
             if detection["category_id"] != truth.category["id"]:
-                left_out["of another category"] += 1
+                left_out["of another category"].append(number)
                 continue
             box, score = checked_box(detection["bbox"]), finite(detection["score"], "a score")
             if detection["image_id"] not in truth.images:
@@ -72,9 +73,9 @@ def detected_persons(truth, path, joint_count, image_size, pictures, threshold=0
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path}: detection {number + 1} of {len(detections)}: {what_is_wrong(error)}") from error
         if min(box[2:]) <= 0:
-            left_out["boxes of no area"] += 1
+            left_out[NO_AREA].append(number)
         elif score < threshold:
-            left_out[f"below the score {threshold:g}"] += 1
+            left_out[low].append(number)
         else:
             image_ids.append(detection["image_id"])
             boxes.append(box)
@@ -87,8 +88,8 @@ def detected_persons(truth, path, joint_count, image_size, pictures, threshold=0
 
 
 def _note(left_out, count, what):
-    reasons = ", ".join(f"{number} {reason}" for reason, number in left_out.items() if number)
-    return f"=> {sum(left_out.values())} of {count} {what} left out: {reasons}" if reasons else ""
+    reasons = ", ".join(f"{len(ids)} {reason}" for reason, ids in left_out.items() if ids)
+    return f"=> {sum(map(len, left_out.values()))} of {count} {what} left out: {reasons}" if reasons else ""
 
 
 def _make_persons(image_ids, boxes, image_size, pictures, keypoints, scores=None, note=""):

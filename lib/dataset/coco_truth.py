@@ -121,6 +121,9 @@ def _checked(record, images, skeleton):
     keypoints = np.asarray(keypoints)
     if skeleton.indices and not len(keypoints) % 3 and len(keypoints) // 3 > max(skeleton.indices):
         keypoints = keypoints.reshape(-1, 3)[list(skeleton.indices)].ravel()
+    elif skeleton.indices and not len(keypoints) % 3:
+        found, last = len(keypoints) // 3, max(skeleton.indices)
+        raise ValueError(f"{found} joints, but DATASET.SKELETON.INDICES asks for {last}, counted from 0")
     if len(keypoints) != 3 * count:
         raise ValueError(
             f"keypoints has {len(keypoints)} numbers, expected {3 * count} (x, y, visibility of {count} joints)"

@@ -29,8 +29,8 @@ class Persons:
     joints (N, K, 2); visible (N, K): 1 where the joint is annotated, 0 throughout for detected persons.
     boxes (N, 4): x, y, width, height as annotated or detected, before they grew to the crop.
     image_ids (N,): COCO's; box_scores (N,): the detector's, 1 for annotated boxes.
-    left_out: {reason: how many of the annotation's records were left out on reading}; note: a line that says so, empty
-    where nothing was.
+    left_out: {reason: ids of the annotation's records that were left out on reading}; note: a line that says how many,
+    empty where none was.
     """
 
     pictures: list

@@ -1,6 +1,7 @@
 """From the configuration to the network and its first weights."""
 
 from lib.core.checkpoint import fill_network, load_weights, read_weights
+from lib.core.convert import depth_of
 from lib.models.pose_resnet import PoseResNet
 from lib.utils.errors import UserError
 
@@ -41,14 +42,12 @@ def load_pretrained(network, model):
             )
         return _load_imagenet(network, model.depth)
     weights = read_weights(model.pretrained)
-    try:
-        return fill_network(network, weights, model.pretrained, strict=False)
-    except UserError as error:
-        bare = {f"backbone.{name}": value for name, value in weights.items()}
-        try:
-            return fill_network(network, bare, model.pretrained, strict=False)
-        except UserError:
-            raise error from None
+    if not any(name.startswith("backbone.") for name in weights) and "conv1.weight" in weights:  # a bare ResNet
+        weights = {f"backbone.{name}": value for name, value in weights.items()}
+    depth = depth_of(weights)
+    if depth not in (None, model.depth):  # much of a deeper network fits a shallower one, and is no good there
+        raise UserError(f"MODEL.PRETRAINED: {model.pretrained} is of depth {depth}, not of MODEL.DEPTH {model.depth}")
+    return fill_network(network, weights, model.pretrained, strict=False)
 
 
 def _load_imagenet(network, depth):

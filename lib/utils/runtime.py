@@ -49,21 +49,28 @@ def import_paddle():
     return paddle
 
 
+def gpu_numbers(gpus):
+    """List of the numbers in '0' or '0,1', as in GPUS; empty for 'cpu' or ''. Raises UserError for anything else."""
+    names = [name.strip() for name in gpus.split(",") if name.strip()]
+    if names in ([], ["cpu"]):
+        return []
+    if not all(name.isdigit() for name in names):
+        raise UserError(f"--gpus {gpus}: expected numbers such as 0, or cpu")
+    return [int(name) for name in names]
+
+
 def choose_device(gpus, asked=False):
     """Sets Paddle's device and returns a line that says which: the first of `gpus`, or the CPU where there is no GPU.
 
     gpus: '0' or '0,1', as in GPUS; 'cpu' or '' for the CPU. asked: the user gave --gpus, so a GPU that is not there
     is an error rather than a reason to run on the CPU. Raises UserError.
     """
-    paddle = import_paddle()
-    names = [name.strip() for name in gpus.split(",") if name.strip()]
-    if names in ([], ["cpu"]):
+    paddle, numbers = import_paddle(), gpu_numbers(gpus)
+    if not numbers:
         paddle.set_device("cpu")
         return f"=> device: CPU, {os.environ.get('OMP_NUM_THREADS', '1')} threads"
-    if not all(name.isdigit() for name in names):
-        raise UserError(f"--gpus {gpus}: expected numbers such as 0, or cpu")
     present = paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
-    wanted = int(names[0])
+    wanted = numbers[0]
     if wanted >= present:
         reason = f"this machine has {present} GPU(s)" if present else "no CUDA GPU can be used"
         if not paddle.is_compiled_with_cuda():
@@ -73,7 +80,7 @@ def choose_device(gpus, asked=False):
         paddle.set_device("cpu")
         return f"=> device: CPU, {os.environ.get('OMP_NUM_THREADS', '1')} threads; {reason}"
     paddle.set_device(f"gpu:{wanted}")
-    others = f"; one GPU is used, {','.join(names[1:])} not" if len(names) > 1 else ""
+    others = f"; one GPU is used, {','.join(map(str, numbers[1:]))} not" if len(numbers) > 1 else ""
     return f"=> device: GPU {wanted}, {paddle.device.cuda.get_device_name(wanted)}{others}"
 
 

@@ -203,9 +203,9 @@ def test_nothing_found_is_zero_everywhere():
 
 def test_a_set_without_annotations_says_so():
     truth = truth_of(two_persons(17), COCO)
-    assert COCOEvaluator(truth, None, COCO).has_truth
+    assert not COCOEvaluator(truth, None, COCO).no_truth
     truth.annotations = []
-    assert not COCOEvaluator(truth, None, COCO).has_truth
+    assert "no annotations" in COCOEvaluator(truth, None, COCO).no_truth
 
 
 # -- scores and suppression ------------------------------------------------------------------------------------------
