@@ -114,16 +114,17 @@ def _checked(record, images, skeleton):
         raise ValueError(f"its image_id {record['image_id']} is not among the file's images")
     box = checked_box(record["bbox"])
     count, keypoints = len(skeleton.joints), record.get("keypoints")
+    last = max(skeleton.indices, default=count - 1)  # of the record's joints that are wanted
     if keypoints is None:
-        keypoints = array("d", bytes(8 * 3 * count))
+        keypoints = array("d", bytes(8 * 3 * (last + 1)))
     if not isinstance(keypoints, array):
         raise ValueError("keypoints is not a list of numbers")
     keypoints = np.asarray(keypoints)
-    if skeleton.indices and not len(keypoints) % 3 and len(keypoints) // 3 > max(skeleton.indices):
+    if skeleton.indices and not len(keypoints) % 3:
+        found = len(keypoints) // 3
+        if found <= last:
+            raise ValueError(f"{found} joints, but DATASET.SKELETON.INDICES asks for {last}, counted from 0")
         keypoints = keypoints.reshape(-1, 3)[list(skeleton.indices)].ravel()
-    elif skeleton.indices and not len(keypoints) % 3:
-        found, last = len(keypoints) // 3, max(skeleton.indices)
-        raise ValueError(f"{found} joints, but DATASET.SKELETON.INDICES asks for {last}, counted from 0")
     if len(keypoints) != 3 * count:
         raise ValueError(
             f"keypoints has {len(keypoints)} numbers, expected {3 * count} (x, y, visibility of {count} joints)"

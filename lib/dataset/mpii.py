@@ -73,10 +73,11 @@ def _read_records(root, path):
 def _joints_of(record, joint_count, indices):
     joints = np.array(record["joints"], dtype=np.float64)
     visible = np.array(record["joints_vis"], dtype=np.float64).reshape(-1)
-    if len(indices) and joints.ndim == 2 and len(joints) == len(visible) > max(indices):
+    if len(indices) and joints.ndim == 2 and len(joints) == len(visible):
+        found, last = len(joints), max(indices)
+        if found <= last:
+            raise ValueError(f"{found} joints, but DATASET.SKELETON.INDICES asks for {last}, counted from 0")
         joints, visible = joints[list(indices)], visible[list(indices)]
-    elif len(indices):
-        raise ValueError(f"{len(joints)} joints, but DATASET.SKELETON.INDICES asks for {max(indices)}, counted from 0")
     if joints.shape != (joint_count, 2) or visible.shape != (joint_count,):
         raise ValueError(
             f"{len(record['joints'])} joints and {len(visible)} visibilities, expected {joint_count} (x, y) and "

@@ -140,6 +140,20 @@ def test_indices_pick_the_skeletons_joints_in_their_order(read):
     assert annotated_persons(truth, SIZE, PICTURES).joints.tolist() == [[[0, 0], [12, 22]]]
 
 
+def test_a_record_without_keypoints_has_none_of_the_joints_that_indices_pick(read):
+    content = file_of(person(), person(id=42, keypoints=None), person(id=43) | {"keypoints": None})
+    truth = read(content, Skeleton("two", ("right_hand", "nose"), indices=(2, 0)))
+    assert [annotation["keypoints"].tolist() for annotation in truth.annotations[1:]] == [[0] * 6] * 2
+
+
+def test_indices_beyond_the_records_joints_are_named(read):
+    skeleton = Skeleton("two", ("right_hand", "nose"), indices=(3, 0))
+    message = complaint_of(read, file_of(person()), skeleton)
+    assert "annotation 41: 3 joints, but DATASET.SKELETON.INDICES asks for 3, counted from 0" in message
+    two = file_of(person(keypoints=[12, 22, 2, 30, 40, 1]))  # as many as the skeleton has, but which ones?
+    assert "annotation 41: 2 joints, but DATASET.SKELETON.INDICES asks for 3" in complaint_of(read, two, skeleton)
+
+
 def test_what_is_read_does_not_hold_the_polygons(read):
     (annotation,) = read(file_of(person())).annotations
     assert annotation.keys() == {"id", "image_id", "bbox", "area", "iscrowd", "keypoints"}

@@ -98,6 +98,17 @@ def test_a_bad_person_is_named_by_file_and_place(read, changes, said):
     assert "annot/valid.json: person 2 of 3: " in message and said in message
 
 
+def test_indices_pick_joints_in_their_order_and_beyond_the_records_they_are_named(read, tmp_path):
+    read([record()])
+    persons = read_mpii(tmp_path, "valid", 3, indices=(15, 2, 0))
+    assert persons.joints[0].tolist() == [[24, 19], [11, 19], [9, 19]] and persons.visible[0].tolist() == [0, 1, 1]
+    with pytest.raises(UserError, match=r"person 1 of 1: 16 joints, but DATASET\.SKELETON\.INDICES asks for 16, count"):
+        read_mpii(tmp_path, "valid", 3, indices=(16, 2, 0))
+    read([record(joints_vis=[1] * 14)])
+    with pytest.raises(UserError, match="16 joints and 14 visibilities"):  # whatever the indices are
+        read_mpii(tmp_path, "valid", 3, indices=(15, 2, 0))
+
+
 def test_a_joint_that_is_not_annotated_may_be_no_number(read):
     joints = record()["joints"]
     joints[15] = [float("nan"), float("nan")]  # its visibility is 0
