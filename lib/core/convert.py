@@ -124,18 +124,24 @@ def _read_pytorch(path):
     }
 
 
+class _Unread:
+    """Stands for NumPy's numbers and arrays in a PyTorch checkpoint, which nobody asks for: nothing is made of them."""
+
+    def __init__(self, *_):
+        pass
+
+    def __setstate__(self, state):
+        pass
+
+
 def _harmless_globals():
-    """NumPy's numbers and arrays, which can run no code.
+    """The names of NumPy's numbers and arrays, which are read past. None of NumPy's code is run for them.
 
     The original's checkpoints hold the epoch's score as a number, mmpose's the joints' sigmas and colours as arrays.
     """
-    multiarray = (np._core if hasattr(np, "_core") else np.core).multiarray
     modules = ("numpy.core.multiarray", "numpy._core.multiarray")  # before and since NumPy 2
-    makers = [
-        (getattr(multiarray, name), f"{module}.{name}") for module in modules for name in ("scalar", "_reconstruct")
-    ]
-    types = {type(np.dtype(name)) for name in ("float32", "float64", "int32", "int64", "uint8", "bool")}
-    return [*makers, np.ndarray, np.dtype, *types]
+    makers = [f"{module}.{name}" for module in modules for name in ("scalar", "_reconstruct")]
+    return [(_Unread, name) for name in (*makers, "numpy.ndarray", "numpy.dtype")]
 
 
 def _say_why_not_read(path, error):

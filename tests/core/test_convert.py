@@ -181,6 +181,24 @@ def test_a_pytorch_checkpoint_gives_its_weights_bare_or_nested(torch, weights, t
     assert_same(read_source(tmp_path / "w.pth.tar"), without_counts(weights))
 
 
+class Huge:
+    """Unpickled, an array that no machine has room for."""
+
+    def __reduce__(self):
+        return np.ndarray, ((2**60,), np.dtype("uint8"))
+
+
+def test_numpys_numbers_and_arrays_beside_the_weights_are_read_past(torch, tmp_path):
+    meta = {  # the first two are mmpose 1.x's
+        "sigmas": np.full(17, 0.05, np.float32), "keypoint_colors": np.zeros((17, 3), np.uint8),
+        "flip_indices": np.arange(17), "names": np.array(["nose"]), "half": np.float16(0.5), "seed": np.int64(3),
+        "huge": Huge(),
+    }  # fmt: skip
+    state = {"conv1.weight": torch.from_numpy(VALUES)}
+    torch.save({"meta": {"dataset_meta": meta, "epoch": 210}, "state_dict": state}, tmp_path / "w.pth")
+    assert_same(read_source(tmp_path / "w.pth"), {"conv1.weight": VALUES.astype(np.float32)})
+
+
 @pytest.mark.parametrize("suffix", ["pth", "pth.tar", "bin"])
 def test_a_file_of_pytorch_says_what_to_install_where_it_is_missing(tmp_path, monkeypatch, suffix):
     monkeypatch.setitem(sys.modules, "torch", None)  # makes `import torch` fail
