@@ -242,7 +242,7 @@ class TestWeights:
         state["final_layer.bias"] = paddle.full([16], float("nan"))
         paddle.save(state, str(tmp_path / "nan.pdparams"))
         error, _ = complain("valid", "--model-file", tmp_path / "nan.pdparams", code=1)
-        assert "the validation loss is nan" in error
+        assert "the network's heatmaps are not finite" in error
 
     def test_a_rate_that_blows_the_loss_up_stops_the_training(self, complain):
         error, _ = complain("train", "TRAIN.LR", "1e12", code=1)

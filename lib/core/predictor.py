@@ -25,7 +25,7 @@ def predict_heatmaps(run, crops, flip_pairs=None, shift_heatmap=True):
         mirrored = flip_back(run(np.ascontiguousarray(crops[:, :, ::-1])), flip_pairs)
         heatmaps = (heatmaps + (shift_right(mirrored) if shift_heatmap else mirrored)) * 0.5
     if not np.isfinite(heatmaps).all():  # the highest of them would be drawn as the first pixel
-        raise RunError("the network's heatmaps are not finite: are its weights, or far too large?")
+        raise RunError("the network's heatmaps are not finite: its weights are not either, or are far too large")
     return heatmaps
 
 
