@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -92,6 +93,10 @@ class TestCommandLine:
 
     def test_an_unknown_key_gets_the_nearest_valid_one(self, complain):
         assert "unknown key TRAIN.EPOCH; the nearest valid key is TRAIN" in complain("train", "TRAIN.EPOCH", "3")[0]
+
+    def test_detected_boxes_are_cocos(self, complain):
+        error, _ = complain("valid", "--coco-bbox-file", "boxes.json")
+        assert "TEST.USE_GT_BBOX: false needs annotations in COCO's form" in error
 
     def test_an_odd_number_of_overrides_is_refused(self, complain):
         error, _ = complain("valid", "TEST.FLIP_TEST", "true", "WORKERS")
@@ -244,6 +249,20 @@ class TestWeights:
         error, _ = complain("valid", "--model-file", tmp_path / "nan.pdparams", code=1)
         assert "the network's heatmaps are not finite" in error
 
+    @pytest.mark.parametrize("name", ["w.pth", "w.pth.tar"])
+    def test_weights_of_another_project_are_to_be_converted_first(self, complain, tmp_path, name):
+        (tmp_path / name).write_bytes(b"PK\x03\x04" + bytes(200))
+        error, written = complain("valid", "--model-file", tmp_path / name)
+        assert f"{tmp_path / name} is not a Paddle weight file" in error and "pose_estimation/convert.py" in error
+        assert written == []
+
+    def test_an_onnx_file_says_what_to_install_where_that_is_missing(self, complain, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "onnxruntime", None)  # makes `import onnxruntime` fail
+        (tmp_path / "w.onnx").write_bytes(b"a network")
+        error, written = complain("valid", "--model-file", tmp_path / "w.onnx")
+        assert f"{tmp_path / 'w.onnx'} needs ONNX Runtime: pip install onnxruntime" in error
+        assert written == []
+
     def test_a_rate_that_blows_the_loss_up_stops_the_training(self, complain):
         error, _ = complain("train", "TRAIN.LR", "1e12", code=1)
         assert "at epoch 0, step 1, learning rate" in error
@@ -272,6 +291,48 @@ class TestGoingOn:
         error, written = complain("train", "--resume_model", tmp_path, f"TRAIN.{key}", new)
         assert f"this run has TRAIN.{key} {old}, not {new}" in error
         assert written == []
+
+    def test_a_run_that_averages_does_not_go_on_without(self, complain, paddle, good_weights, tmp_path):
+        network = paddle.load(str(good_weights))
+        state = {"network": network, "optimizer": {}, "progress": {"epoch": 1, "best": None, "history": []}}
+        paddle.save({**state, "average": {"state": network, "step": 3}}, str(tmp_path / "checkpoint.pdckpt"))
+        error, written = complain("train", "--resume_model", tmp_path)
+        assert "averages its weights; give TRAIN.EMA too, or start from it with MODEL.PRETRAINED" in error
+        assert written == []
+
+
+class TestNothingToMeasureBy:
+    """PCK by head size of a set in which nobody's head top is annotated."""
+
+    WHY = "no person of this set has joints and the PCK_REFERENCE ('upper_neck', 'head_top')"
+
+    @pytest.fixture(autouse=True)
+    def _without_head_tops(self, data):
+        edit(data / "annot" / "valid.json", lambda records: [
+            {**record, "joints_vis": [*record["joints_vis"][:9], 0, *record["joints_vis"][10:]]} for record in records
+        ])  # fmt: skip
+
+    def test_a_training_is_refused(self, complain):
+        error, written = complain("train", "TEST.METRIC", "pck")
+        assert f"DATASET.TEST_SET: valid cannot be validated: {self.WHY}" in error
+        assert written == []
+
+    def test_saved_predictions_are_refused(self, complain, tmp_path):
+        scipy.io.savemat(tmp_path / "mine.mat", {"preds": np.zeros((4, 16, 2))})
+        error, written = complain("valid", "--pred-file", tmp_path / "mine.mat", "TEST.METRIC", "pck")
+        assert f"{tmp_path / 'mine.mat'} cannot be scored: {self.WHY}" in error
+        assert written == []
+
+    def test_a_validation_saves_its_predictions_and_says_why_there_is_no_row(
+        self, data, good_weights, tmp_path, monkeypatch, capfd
+    ):
+        words = ["--cfg", toy.write_experiment(tmp_path, data), "--model-file", good_weights, "TEST.METRIC", "pck"]
+        monkeypatch.setattr("sys.argv", ["valid.py", *map(str, words)])
+        run_script(toy.import_script("valid").main)
+        out, error = capfd.readouterr()
+        assert out.endswith(f"=> predictions are saved, not scored: {self.WHY}\n") and error == ""
+        assert scipy.io.loadmat(tmp_path / toy.RUN_FOLDER / "pred.mat")["preds"].shape == (4, 16, 2)
+        assert not (tmp_path / toy.RUN_FOLDER / "results.json").exists()
 
 
 class TestPredictionFile:

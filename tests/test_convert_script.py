@@ -172,6 +172,13 @@ class TestResult:
         assert (record["color_order"], record["pixel_scale"]) == ("RGB", 1.0)
         assert "give DATASET.COLOR_RGB true DATASET.PIXEL_SCALE 1\n" in said
 
+    def test_its_folder_is_made_when_there_is_something_to_write(self, convert, complain, save_file, weights, tmp_path):
+        (tmp_path / "bad.safetensors").write_bytes(b"weights" * 30)
+        complain(tmp_path / "bad.safetensors", output="new/models/x.pdparams")  # which writes nothing
+        save_file(weights, tmp_path / "w.safetensors")
+        convert(tmp_path / "w.safetensors", output="new/models/x.pdparams")
+        assert sorted(path.name for path in (tmp_path / "new" / "models").iterdir()) == ["x.json", "x.pdparams"]
+
     def test_converting_again_replaces_the_result_and_its_record(self, convert, save_file, weights, tmp_path):
         save_file(weights, tmp_path / "w.safetensors")
         first = convert(tmp_path / "w.safetensors")[2]
@@ -208,6 +215,7 @@ class TestPaddlesWeights:
         code, said, error = run("valid", "--model-file", port, "DATASET.PIXEL_SCALE", "1")
         assert (code, error) == (0, "")
         assert f"=> loaded 117 of 117 weights from {port}; 0 unused" in said
+        assert f"=> nothing beside {port} says what pictures it expects: is this experiment its own?" in said
         assert "| 64x64_pose_resnet_18_d16d16d16 |" in said
 
     def test_they_are_taken_for_the_earlier_ports(self, convert, port, weights):
@@ -230,6 +238,13 @@ class TestPaddlesWeights:
         said, _, record = convert(port)
         assert "=> expects BGR pictures divided by 255 (config.yaml beside it)" in said
         assert record["kind"] == "ours"
+
+    def test_validation_holds_them_against_the_run_folder_that_they_lie_in(self, run, port, tmp_path):
+        shutil.copyfile(tmp_path / "toy.yaml", port.parent / "config.yaml")
+        code, said, error = run("valid", "--model-file", port, "DATASET.COLOR_RGB", "true")
+        assert code == 2 and error.count("\n") == 1 and said == ""
+        assert f"error: {port} was trained with DATASET.COLOR_RGB false (says {port.parent / 'config.yaml'})" in error
+        assert not (tmp_path / "output").exists()
 
     def test_somebody_elses_config_does_not(self, convert, port):
         (port.parent / "config.yaml").write_text("OPTIMIZER: {NAME: adam}")
@@ -382,7 +397,7 @@ class TestOtherNetworks:
 
 class TestOutput:
     @pytest.mark.parametrize(("output", "complaint"), [
-        ("x.pth", "the name must end in .pdparams"), ("nowhere/x.pdparams", "there is no folder"),
+        ("x.pth", "the name must end in .pdparams"), ("w.pdparams/x.pdparams", "cannot be written"),
         ("w.pdparams", "is the source itself"), ("folder.pdparams", "cannot be written"),
         ("results.pdparams", "results.json exists and is no record of weights"),
     ])  # fmt: skip

@@ -114,6 +114,8 @@ def test_a_picture_lying_on_its_side_is_turned_as_its_exif_says(call, place, pic
         (["--bbox", 5, 5, 0, 10], "width and height above 0"),
         (["--bbox", 5, 5, "nan", 10], "width and height above 0"),
         (["--bbox", 500, 5, 20, 20], "outside the picture"),
+        (["--bbox", 0, 0, 1e300, 1e300], "expected X Y WIDTH HEIGHT in pixels"),
+        (["--bbox", -2e6, 0, 3e6, 100], "expected X Y WIDTH HEIGHT in pixels"),
         (["--img-file", "nowhere.png"], "cannot read the picture nowhere.png"),
         (["--model-file", "nowhere.onnx"], "there is no model file nowhere.onnx"),
     ],
@@ -127,3 +129,17 @@ def test_bad_input_is_one_line_and_nothing_is_written(place, picture, monkeypatc
     error = capfd.readouterr().err
     assert ended.value.code == 2 and error.count("\n") == 1 and said in error
     assert not (tmp_path / "bad").exists()
+
+
+def test_weights_that_are_not_numbers_draw_nothing(paddle, place, picture, monkeypatch, capfd, tmp_path):
+    state = paddle.load(str(place / "w.pdparams"))
+    state["final_layer.bias"] = paddle.full([16], float("nan"))
+    paddle.save(state, str(tmp_path / "nan.pdparams"))
+    given = ["--cfg", place / "toy.yaml", "--model-file", tmp_path / "nan.pdparams", "--img-file", picture,
+             "--output", tmp_path / "out"]  # fmt: skip
+    monkeypatch.setattr("sys.argv", ["infer.py", *map(str, given)])
+    with pytest.raises(SystemExit) as ended:
+        run_script(toy.import_script("infer").main)
+    error = capfd.readouterr().err
+    assert ended.value.code == 1 and error.count("\n") == 1 and "the network's heatmaps are not finite" in error
+    assert not list((tmp_path / "out").glob("*"))

@@ -167,6 +167,12 @@ class TestTraining:
         rates = [float(rate) for rate in re.findall(r"Lr ([0-9.]+)", out)]
         assert rates == pytest.approx([0.004 * (1 - step / 8) ** 0.9 for step in (4, 5, 6, 7)], abs=6e-5)
 
+    def test_going_on_with_another_figure_leaves_the_old_best_behind(self, trained, call):
+        out = call("train", "--resume_model", trained.folder, "TEST.METRIC", "pck", "OUTPUT_DIR", trained.place / "pck")
+        assert "=> nothing left to train: 2 epochs are done" in out and "so the best begins anew" in out
+        folder = trained.place / "pck" / trained.folder.relative_to(trained.place / "output")
+        assert [path.name for path in folder.glob("*.pdparams")] == ["final_state.pdparams"]
+
     def test_a_new_run_in_the_folder_of_an_old_one_says_so(self, trained, call):
         words = ["TRAIN.END_EPOCH", 1, "OUTPUT_DIR", trained.place / "again"]
         assert "WARNING" not in call("train", *words)

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -110,7 +111,7 @@ class TestCoco:
 
     def test_boxes_detected_where_they_are_annotated_give_the_same_row(self, trained, call, tmp_path):
         detections = trained.data / "detections_val2017.json"
-        out = call("valid", "--model-file", trained.weights, "--use-detect-bbox", "--coco-bbox-file", detections)
+        out = call("valid", "--model-file", trained.weights, "--coco-bbox-file", detections)  # which asks for them
         assert "=> detected boxes, with flip test, BGR pictures" in out
         conditions = read(tmp_path / toy.COCO_RUN_FOLDER / "results.json")["conditions"]
         assert (conditions["boxes"], conditions["coco_bbox_file"]) == ("detected", str(detections))
@@ -122,11 +123,37 @@ class TestCoco:
     def test_a_set_without_truth_gets_its_result_file_and_no_row(self, trained, call, tmp_path):
         out = call("valid", "--model-file", trained.weights, "DATASET.TEST_SET", toy.NO_TRUTH, "--use-detect-bbox",
                    "--coco-bbox-file", trained.data / "detections_val2017.json")  # fmt: skip
-        assert "=> the set test-dev2017 has no ground truth here: predictions are saved, not scored" in out
+        path = trained.data / "annotations" / "image_info_test-dev2017.json"
+        assert f"=> predictions are saved, not scored: {path} has no annotations" in out
         assert "| AP |" not in out
         folder = tmp_path / toy.COCO_RUN_FOLDER
         assert len(read(folder / "results" / "keypoints_test-dev2017_results.json")) == 4
         assert not (folder / "results.json").exists()
+
+    def test_a_skeleton_without_sigmas_gets_its_result_file_of_a_set_without_truth(self, trained, call, tmp_path):
+        detections = read(trained.data / "detections_val2017.json")
+        twice = [{**box, "score": score} for box in detections for score in (0.5, 1.0)]
+        (tmp_path / "twice.json").write_text(json.dumps(twice))
+        skeleton = {"JOINTS": list(skeletons.COCO.joints)}
+        experiment = toy.write_experiment(
+            tmp_path, trained.data,
+            **{**COCO, "DATASET": {**COCO["DATASET"], "TEST_SET": toy.NO_TRUTH, "SKELETON": skeleton}},
+        )  # fmt: skip
+        out = call("valid", "--model-file", trained.weights, "--coco-bbox-file", tmp_path / "twice.json",
+                   "TEST.IN_VIS_THRE", 0, experiment=experiment)  # fmt: skip
+        assert "=> predictions are saved, not scored: " in out
+        entries = read(tmp_path / toy.COCO_RUN_FOLDER / "results" / "keypoints_test-dev2017_results.json")
+        assert [entry["image_id"] for entry in entries] == [100, 100, 101, 101, 102, 102, 103, 103]
+        for better, worse in zip(entries[::2], entries[1::2], strict=True):
+            assert better["score"] == pytest.approx(2 * worse["score"]) and worse["score"] > 0
+            assert better["keypoints"] == pytest.approx(worse["keypoints"], abs=1e-3)
+
+    def test_a_training_validated_in_detected_boxes_has_no_validation_loss(self, trained, call, tmp_path):
+        words = ["TEST.USE_GT_BBOX", "false", "TEST.COCO_BBOX_FILE", trained.data / "detections_val2017.json"]
+        call("train", "TRAIN.END_EPOCH", 1, *words)
+        (epoch,) = read(tmp_path / toy.COCO_RUN_FOLDER / "history.json")
+        assert epoch["valid_loss"] is None and epoch["valid_accuracy"] is None and epoch["train_loss"] > 0
+        assert (tmp_path / toy.COCO_RUN_FOLDER / "curves.png").is_file()
 
     def test_pictures_in_an_archive_give_the_same_results(self, trained, call, tmp_path):
         data = shutil.copytree(trained.data, tmp_path / "zipped")
@@ -219,6 +246,12 @@ class TestBadInput:
         assert "TEST.COCO_BBOX_FILE: detected boxes" in complain("valid", "--use-detect-bbox")
 
     @pytest.mark.parametrize("script", ["train", "valid"])
+    def test_missing_pycocotools_are_asked_for_before_a_network_runs(self, complain, data, monkeypatch, script):
+        for name in ("pycocotools", "pycocotools.coco", "pycocotools.cocoeval"):
+            monkeypatch.setitem(sys.modules, name, None)  # makes their import fail
+        assert "COCO's AP needs pycocotools: pip install pycocotools" in complain(script)
+
+    @pytest.mark.parametrize("script", ["train", "valid"])
     def test_a_set_without_truth_has_no_annotated_boxes(self, complain, data, script):
         error = complain(script, "DATASET.TEST_SET", toy.NO_TRUTH)
         assert "image_info_test-dev2017.json: it has no annotations, so give detected boxes" in error
@@ -226,7 +259,7 @@ class TestBadInput:
     def test_a_training_is_not_validated_by_a_set_without_truth(self, complain, data):
         words = ["TEST.USE_GT_BBOX", "false", "TEST.COCO_BBOX_FILE", data / "detections_val2017.json"]
         error = complain("train", "DATASET.TEST_SET", toy.NO_TRUTH, *words)
-        assert "DATASET.TEST_SET: test-dev2017 has no ground truth to validate by" in error
+        assert "DATASET.TEST_SET: test-dev2017 cannot be validated: " in error and "has no annotations" in error
 
     @pytest.mark.parametrize(("content", "complaint"), [
         ({"annotations": []}, "expected a list of {image_id, category_id, keypoints, score}"),

@@ -118,6 +118,33 @@ def test_a_checkpoint_gives_back_network_optimizer_schedule_and_progress_bit_for
     assert other_scheduler.state_dict() == scheduler.state_dict()
 
 
+def averaged_checkpoint(paddle, checkpoint, make_network, folder):
+    """Saves a checkpoint whose average lags behind: (network, optimizer, {name: array} of the average)."""
+    from lib.core.ema import WeightAverage
+
+    network = make_network()
+    optimizer, scheduler = make_optimizer(paddle, network)
+    average = WeightAverage(network, 0.999)
+    train_a_little(paddle, network, optimizer, scheduler)
+    checkpoint.save_checkpoint(folder, network, optimizer, {"epoch": 1}, average)
+    return network, optimizer, arrays(average.state)
+
+
+def test_a_checkpoint_of_averaged_weights_gives_the_average(paddle, checkpoint, make_network, tmp_path):
+    network, _, average = averaged_checkpoint(paddle, checkpoint, make_network, tmp_path)
+    assert_same(checkpoint.read_weights(tmp_path / "checkpoint.pdckpt"), average)
+    assert not np.array_equal(network.final_layer.weight.numpy(), average["final_layer.weight"])
+
+
+def test_going_on_without_the_average_is_refused_and_changes_nothing(paddle, checkpoint, make_network, tmp_path):
+    _, optimizer, _ = averaged_checkpoint(paddle, checkpoint, make_network, tmp_path)
+    other = make_network()
+    before = arrays(other.state_dict())
+    with pytest.raises(UserError, match=r"averages its weights; give TRAIN\.EMA too, or start .* MODEL\.PRETRAINED"):
+        checkpoint.load_checkpoint(tmp_path, other, optimizer)
+    assert_same(arrays(other.state_dict()), before)
+
+
 @pytest.mark.parametrize("kind", ["weights", "checkpoint"])
 def test_weights_come_back_bit_for_bit_from_a_weight_file_and_from_a_checkpoint(
     paddle, checkpoint, make_network, tmp_path, kind
@@ -155,6 +182,17 @@ def test_a_file_that_holds_no_weights_is_named_with_what_is_wrong(
     with pytest.raises(UserError, match=complaint) as caught:
         checkpoint.load_weights(make_network(), path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04" + bytes(200), pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)])
+@pytest.mark.parametrize("name", ["w.pth", "w.pth.tar", "w.safetensors"])
+def test_a_file_of_another_projects_ending_is_to_be_converted_first(checkpoint, tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)  # PyTorch's files begin so, since and before version 1.6
+    with pytest.raises(UserError, match=r"converted first: pose_estimation/convert\.py"):
+        checkpoint.read_weights(tmp_path / name)
+    (tmp_path / "w.pdparams").write_bytes(content)
+    with pytest.raises(UserError, match=r"w\.pdparams (?!.*convert)"):
+        checkpoint.read_weights(tmp_path / "w.pdparams")
 
 
 def test_a_weight_file_that_was_cut_off_is_called_damaged(checkpoint, make_network, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -247,6 +248,28 @@ def test_soft_suppression_keeps_a_second_pose_with_a_lower_score():
     assert [entry["score"] for entry in three_results(*arguments, oks_threshold=0.5)] == pytest.approx([0.9])
     softly = three_results(*arguments, oks_threshold=0.5, soft=True)
     assert [entry["score"] for entry in softly] == pytest.approx([0.9, 0.8 * math.exp(-1 / 0.5)])
+
+
+def test_without_sigmas_nobody_is_suppressed_and_the_best_comes_first():
+    joints, skeleton = np.zeros((3, 3, 2)), Skeleton("three", THREE.joints)
+    truth = truth_of(joints, skeleton)
+    truth.annotations = []
+    for soft in (False, True):
+        evaluator = COCOEvaluator(truth, persons_of([7, 8, 7]), skeleton, Suppression(oks_threshold=0.1, soft=soft))
+        results = evaluator.results(joints, scores_of(0.7, 0.9, 0.8, joint_count=3))
+        assert [(entry["image_id"], entry["score"]) for entry in results] == [
+            (7, pytest.approx(0.8)), (7, pytest.approx(0.7)), (8, pytest.approx(0.9)),
+        ]  # fmt: skip
+
+
+def test_pycocotools_are_needed_where_there_is_truth_only(monkeypatch):
+    for name in ("pycocotools", "pycocotools.coco", "pycocotools.cocoeval"):
+        monkeypatch.setitem(sys.modules, name, None)  # makes their import fail
+    truth = truth_of(two_persons(17), COCO)
+    with pytest.raises(UserError, match=r"COCO's AP needs pycocotools: pip install pycocotools \("):
+        COCOEvaluator(truth, None, COCO)
+    truth.annotations = []
+    assert COCOEvaluator(truth, persons_of([7]), COCO).results(two_persons(17)[:1], scores_of(0.9))
 
 
 def test_the_crops_size_decides_how_far_apart_one_person_may_be_found():

@@ -147,6 +147,13 @@ def weights(path):
     return read_weights(path)
 
 
+def network_in(path):
+    """The network of a checkpoint, not its average."""
+    import paddle
+
+    return paddle.load(str(path), return_numpy=True)["network"]
+
+
 def assert_same(first, second):
     assert first.keys() == second.keys() and first
     for name in first:
@@ -163,11 +170,12 @@ def test_the_average_is_what_is_validated_and_saved_and_the_checkpoint_keeps_bot
         original(config, loader, run, *rest),
     )[1])  # fmt: skip
     trainer = train("run", **{"TRAIN.END_EPOCH": 1})
-    best, kept = weights(tmp_path / "run" / "model_best.pdparams"), weights(tmp_path / "run" / "checkpoint.pdckpt")
+    best, checkpoint = (weights(tmp_path / "run" / name) for name in ("model_best.pdparams", "checkpoint.pdckpt"))
     average = {name: weight.numpy() for name, weight in trainer.average.state.items()}
     assert trainer.average.step == 2
-    for state in (best, validated[0], weights(tmp_path / "run" / "final_state.pdparams")):
+    for state in (best, checkpoint, validated[0], weights(tmp_path / "run" / "final_state.pdparams")):
         assert_same(state, average)
+    kept = network_in(tmp_path / "run" / "checkpoint.pdckpt")
     assert_same(kept, {name: weight.numpy() for name, weight in trainer.network.state_dict().items()})
     apart = [np.abs(kept[name] - average[name]).max() for name in kept]
     assert np.mean(np.array(apart) > 0) > 0.9
@@ -182,4 +190,24 @@ def test_an_interrupted_training_with_averages_goes_on_bit_equal_to_an_uninterru
     assert halved.average.step == whole.average.step == 4
     for name in ("final_state.pdparams", "model_best.pdparams", "checkpoint.pdckpt"):
         assert_same(weights(tmp_path / "whole" / name), weights(tmp_path / "halved" / name))
+    assert_same(*(network_in(tmp_path / name / "checkpoint.pdckpt") for name in ("whole", "halved")))
     assert whole.progress == halved.progress
+
+
+def test_validation_of_a_checkpoint_takes_its_average(paddle, tmp_path):
+    from seeded import seed_network
+
+    from lib.core.build import open_network
+    from lib.core.checkpoint import save_checkpoint
+    from lib.core.ema import WeightAverage
+    from lib.models.build import get_pose_net
+
+    experiment = toy.write_experiment(tmp_path, tmp_path / "no data")
+    network = get_pose_net(read_config(experiment).model)
+    average = WeightAverage(seed_network(network, 1), 0.9)
+    seed_network(network, 2)
+    optimizer = paddle.optimizer.SGD(parameters=network.parameters())
+    save_checkpoint(tmp_path, network, optimizer, {"epoch": 1}, average)
+    run, _ = open_network(read_config(experiment, {"TEST.MODEL_FILE": str(tmp_path / "checkpoint.pdckpt")}))
+    expected = {name: weight.numpy() for name, weight in average.state.items()}
+    assert_same({name: weight.numpy() for name, weight in run.network.state_dict().items()}, expected)

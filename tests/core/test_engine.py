@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -124,6 +125,41 @@ def test_an_interrupted_training_that_goes_on_ends_bit_equal_to_an_uninterrupted
                 {name: np.array(value) for name, value in second.items()})  # fmt: skip
     assert trainer.progress == resumed.progress
     assert [row["epoch"] for row in json.loads((halved / "history.json").read_text())] == [0, 1, 2, 3]
+
+
+@pytest.fixture
+def resume(paddle, config_of, tmp_path):
+    """Goes on from a run of one epoch and a best score of 50: resume(overrides, with_measure) -> (line, Trainer)."""
+    from lib.core.checkpoint import save_checkpoint
+
+    make = toy.import_script("train").make_trainer
+
+    def resume(overrides=None, with_measure=True):
+        trainer = make(config_of(), None)[1]
+        trainer.progress |= {"epoch": 1, "best": 50.0}
+        if not with_measure:  # which earlier versions did not keep
+            del trainer.progress["measure"]
+        save_checkpoint(tmp_path, trainer.network, trainer.optimizer, trainer.progress)
+        return make(config_of(overrides), tmp_path)
+
+    return resume
+
+
+@pytest.mark.parametrize("overrides", [{"TEST.METRIC": "pck"}, {"DATASET.TEST_SET": "other"}])
+def test_going_on_with_another_measure_begins_the_best_anew_and_says_so(data, resume, overrides):
+    for name in ("valid.json", "gt_valid.mat"):
+        shutil.copy(data / "annot" / name, data / "annot" / name.replace("valid", "other"))
+    line, trainer = resume(overrides)
+    assert "with epoch 1; its best score was of another set or figure, so the best begins anew" in line
+    assert (trainer.progress["best"], trainer.progress["epoch"]) == (None, 1)
+    assert trainer.progress["measure"]["figure"] == trainer.evaluator.main_figure
+
+
+@pytest.mark.parametrize("with_measure", [True, False])
+def test_going_on_with_the_same_measure_or_from_an_old_checkpoint_keeps_the_best(resume, with_measure):
+    line, trainer = resume({"TRAIN.END_EPOCH": 3}, with_measure)
+    assert line.endswith("with epoch 1") and trainer.progress["best"] == 50
+    assert trainer.progress["measure"] == {"figure": "Mean", "set": "valid", "boxes": "annotated"}
 
 
 def test_where_all_epochs_are_done_that_is_said_and_only_the_final_weights_are_written(
@@ -268,6 +304,21 @@ class TestValidation:
         (_, first), (_, second) = run(network), run(network, shuffle=True)
         np.testing.assert_allclose(first[0], second[0], rtol=0, atol=1e-3)
         np.testing.assert_allclose(first[1], second[1], rtol=0, atol=1e-5)
+
+    def test_where_no_joint_is_annotated_loss_and_accuracy_are_not_known(self, config_of):
+        from lib.core.validation import validate
+        from lib.dataset.build import build_dataset, build_loader
+
+        config = config_of()
+        dataset = build_dataset(config, training=False)
+        loader = build_loader(config, dataset, training=False)
+        heatmaps = np.random.default_rng(0).random((4, 16, 16, 16), dtype=np.float32)
+        known = validate(config, loader, lambda crops: heatmaps, Lines())
+        dataset.persons.visible[:] = 0  # as of detected persons
+        unknown = validate(config, loader, lambda crops: heatmaps, Lines())
+        assert all(map(math.isfinite, known[2:])) and all(map(math.isnan, unknown[2:]))
+        np.testing.assert_array_equal(unknown[0], known[0])
+        np.testing.assert_array_equal(unknown[1], known[1])
 
     def test_a_network_that_gives_the_targets_finds_each_person_within_a_heatmap_pixel(self, paddle, run):
         from lib.core.inference import build_target

@@ -206,6 +206,17 @@ def test_where_nobody_has_the_reference_pck_is_nan_and_epe_is_not():
     assert figures["EPE"] == pytest.approx(2)
 
 
+def test_a_set_that_pck_cannot_measure_is_known_beforehand():
+    persons = people(2)
+    assert PCKEvaluator(persons, TORSO).no_truth == PCKEvaluator(persons, BOX).no_truth == ""
+    persons.visible[:, 1] = 0
+    assert "and the PCK_REFERENCE ('left_shoulder', 'right_hip')" in PCKEvaluator(persons, TORSO).no_truth
+    assert PCKEvaluator(persons, BOX).no_truth == ""
+    assert "PCK_REFERENCE box" in PCKEvaluator(people(2, box=(5, 5, 0, 0.9)), BOX).no_truth
+    persons.visible[:] = 0
+    assert "PCK_REFERENCE box" in PCKEvaluator(persons, BOX).no_truth
+
+
 def test_a_prediction_that_is_no_number_is_a_miss():
     persons = people(2)
     predictions = persons.joints.copy()

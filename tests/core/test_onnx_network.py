@@ -14,7 +14,7 @@ from lib.utils.errors import RunError, UserError
 from lib.utils.runtime import run_script
 
 onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime")
 
 JOINTS, SIDE = 16, 64  # heatmaps of a quarter of the side
 WEIGHTS = np.random.default_rng(0).normal(size=(JOINTS, 3, 4, 4)).astype(np.float32)
@@ -59,7 +59,7 @@ def write_network(path, inputs=None, outputs=None, channels_last=False, weights_
 
 
 def open_run(path, image_size=(SIDE, SIDE), joint_count=JOINTS, **options):
-    return OnnxRun(path, image_size, (joint_count, SIDE // 4, SIDE // 4), use_gpu=False, **options)
+    return OnnxRun(path, image_size, (joint_count, SIDE // 4, SIDE // 4), **options)
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +112,19 @@ def test_its_line_says_what_was_opened(tmp_path):
         f"=> loaded {path}: pictures pictures ['N', 3, 64, 64], heatmaps heatmaps ['N', 16, 16, 16], "
         "CPUExecutionProvider"
     )
+
+
+def test_the_gpu_by_its_number_comes_before_the_processor_where_there_is_cuda(tmp_path, monkeypatch):
+    path, asked, original = write_network(tmp_path / "x.onnx"), [], onnxruntime.InferenceSession
+    there = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: there)
+    monkeypatch.setattr(
+        onnxruntime, "InferenceSession",
+        lambda file, options, providers: asked.append(providers) or original(file, options, providers=there[2:]),
+    )  # fmt: skip
+    open_run(path, gpu=1)
+    open_run(path)
+    assert asked == [[("CUDAExecutionProvider", {"device_id": 1}), "CPUExecutionProvider"], ["CPUExecutionProvider"]]
 
 
 # -- files that do not -----------------------------------------------------------------------------------------------
@@ -168,7 +181,7 @@ def test_pictures_of_another_size_are_refused_with_both_sizes(tmp_path):
 def test_width_and_height_are_not_exchanged(tmp_path):
     path = write_network(tmp_path / "x.onnx", {"x": ["N", 3, 64, 96]}, {"heatmaps": ["N", JOINTS, 16, 24]})
     assert "pictures of 96x64 (width x height)" in refusal(path, image_size=(64, 96))
-    assert OnnxRun(path, (96, 64), (JOINTS, 16, 24), use_gpu=False).input.name == "x"
+    assert OnnxRun(path, (96, 64), (JOINTS, 16, 24)).input.name == "x"
 
 
 def test_another_number_of_joints_is_refused(tmp_path, crops):
@@ -194,7 +207,7 @@ def test_a_file_without_heatmaps_is_refused(tmp_path):
 
 def test_heatmaps_of_another_size_are_refused(tmp_path, crops):
     path = write_network(tmp_path / "x.onnx")
-    run = OnnxRun(path, (SIDE, SIDE), (JOINTS, 32, 32), use_gpu=False)
+    run = OnnxRun(path, (SIDE, SIDE), (JOINTS, 32, 32))
     with pytest.raises(UserError, match=r"makes heatmaps of \(16, 16, 16\).*HEATMAP_SIZE say \(16, 32, 32\)"):
         run(crops)
 
@@ -245,6 +258,24 @@ def valid(paddle, tmp_path, monkeypatch, capfd):
 
     valid.experiment = experiment
     return valid
+
+
+@pytest.mark.parametrize(
+    ("gpus", "complaint"),
+    [
+        ("cpu", ""),
+        ("abc", "--gpus abc: expected numbers such as 0, or cpu"),
+        ("0", "GPU 0 was asked for, but ONNX Runtime"),
+    ],
+)
+def test_a_gpu_that_was_asked_for_is_used_or_is_an_error(valid, tmp_path, monkeypatch, gpus, complaint):
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    code, out, folder = valid("--model-file", write_network(tmp_path / "x.onnx"), "--gpus", gpus)
+    assert ("CPUExecutionProvider" in out) == (gpus != "abc")
+    if complaint:
+        assert code == 2 and out.startswith(f"error: {complaint}") and out.count("\n") == 1
+    else:
+        assert not code and (folder / "results.json").is_file()
 
 
 class Quiet(list):

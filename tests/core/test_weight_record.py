@@ -1,10 +1,11 @@
-"""The record beside a weight file: when it counts, and what it says where the experiment has other pictures."""
+"""What lies beside a weight file, its record or its run folder: when it counts, and what is said of other pictures."""
 
 import json
 
 import pytest
 
-from lib.core.records import Config, DatasetConfig, ModelConfig
+from lib.core.config import dump_config
+from lib.core.records import Config, DatasetConfig, ModelConfig, TestConfig
 from lib.core.weight_record import WeightRecord, check_record, file_digest, parse_record, read_record, write_record
 from lib.utils.errors import UserError
 from lib.utils.image import DEVIATION, MEAN
@@ -16,6 +17,7 @@ VALUES = {
 }  # fmt: skip
 CAFFE = {"kind": "caffe", "part": "backbone", "color_order": "BGR", "pixel_scale": 1.0, "joint_count": None,
          "mean": (103.939, 116.779, 123.68), "deviation": (1.0, 1.0, 1.0), "style": "caffe"}  # fmt: skip
+NOTHING = "=> nothing beside {} says what pictures it expects: is this experiment its own?"
 
 
 @pytest.fixture
@@ -37,9 +39,9 @@ def put_record(weight_file):
     return put_record
 
 
-def experiment(color_rgb=False, pixel_scale=255.0, style="pytorch"):
+def experiment(color_rgb=False, pixel_scale=255.0, style="pytorch", udp=False):
     dataset = DatasetConfig(COLOR_RGB=color_rgb, PIXEL_SCALE=pixel_scale)
-    return Config(DATASET=dataset, MODEL=ModelConfig(STYLE=style))
+    return Config(DATASET=dataset, MODEL=ModelConfig(STYLE=style), TEST=TestConfig(UDP=udp))
 
 
 def test_a_record_comes_back_as_it_was_written(weight_file, put_record):
@@ -50,8 +52,8 @@ def test_a_record_comes_back_as_it_was_written(weight_file, put_record):
 
 
 @pytest.mark.parametrize("start", [False, True])
-def test_weights_without_a_record_are_used_as_they_are(weight_file, start):
-    assert check_record(weight_file, experiment(), start) is None
+def test_weights_with_nothing_beside_them_are_used_and_this_is_said(weight_file, start):
+    assert check_record(weight_file, experiment(), start) == NOTHING.format(weight_file)
 
 
 @pytest.mark.parametrize("name", ["nowhere.pdparams", "imagenet", ""])
@@ -63,7 +65,7 @@ def test_no_file_has_no_record(tmp_path, monkeypatch, name):
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"Mean": 88.5}', b"\xff\xfe"])
 def test_another_json_of_the_same_name_is_no_record(weight_file, content):
     weight_file.with_suffix(".json").write_bytes(content)
-    assert check_record(weight_file, experiment(color_rgb=True)) is None
+    assert check_record(weight_file, experiment(color_rgb=True)) == NOTHING.format(weight_file)
 
 
 @pytest.mark.parametrize(("key", "value"), [("pixel_scale", "much"), ("pixel_scale", 0), ("color_order", "GBR"),
@@ -122,3 +124,61 @@ def test_another_style_is_always_an_error(weight_file, put_record, has, wants, s
     put_record(style=has)
     with pytest.raises(UserError, match=rf"of MODEL\.STYLE {has}, not {wants} .* give MODEL\.STYLE {has}"):
         check_record(weight_file, experiment(style=wants, color_rgb=True), start)
+
+
+# -- the run folder --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def put_run(weight_file):
+    """Makes the weight file's folder that of a run with an experiment."""
+
+    def put_run(**values):
+        (weight_file.parent / "config.yaml").write_text(dump_config(experiment(**values)))
+
+    return put_run
+
+
+def test_a_run_folder_with_the_same_pictures_says_nothing(weight_file, put_run):
+    put_run(color_rgb=True, pixel_scale=1.0, udp=True)
+    assert check_record(weight_file, experiment(color_rgb=True, pixel_scale=1.0, udp=True)) is None
+
+
+@pytest.mark.parametrize(
+    ("trained", "overrides"),
+    [
+        ({"color_rgb": True}, "DATASET.COLOR_RGB true"),
+        ({"pixel_scale": 1.0}, "DATASET.PIXEL_SCALE 1.0"),
+        ({"udp": True}, "TEST.UDP true"),
+        ({"color_rgb": True, "udp": True}, "DATASET.COLOR_RGB true TEST.UDP true"),
+    ],
+)
+def test_a_run_with_other_pictures_is_an_error_and_for_a_start_a_warning(weight_file, put_run, trained, overrides):
+    put_run(**trained)
+    says = f"{weight_file} was trained with {overrides} (says {weight_file.parent / 'config.yaml'})"
+    with pytest.raises(UserError) as error:
+        check_record(weight_file, experiment())
+    assert str(error.value) == f"{says}: give {overrides}"
+    assert check_record(weight_file, experiment(), start=True) == f"=> WARNING: {says}; as a start that may do"
+    put_run()
+    with pytest.raises(UserError, match=overrides.replace("true", "false").replace("1.0", "255.0")):
+        check_record(weight_file, experiment(**trained))
+
+
+@pytest.mark.parametrize("start", [False, True])
+def test_a_run_of_another_style_is_always_an_error(weight_file, put_run, start):
+    put_run(style="caffe", color_rgb=True)
+    with pytest.raises(UserError, match=r": give MODEL\.STYLE caffe DATASET\.COLOR_RGB true$"):
+        check_record(weight_file, experiment(), start)
+
+
+@pytest.mark.parametrize("content", ["OPTIMIZER: {NAME: adam}", "TRAIN: [1, 2\nMODEL: }", "words", ""])
+def test_the_config_of_another_program_says_nothing(weight_file, content):
+    (weight_file.parent / "config.yaml").write_text(content)
+    assert check_record(weight_file, experiment(color_rgb=True)) == NOTHING.format(weight_file)
+
+
+def test_the_record_counts_before_the_run_folder(weight_file, put_record, put_run):
+    put_run(color_rgb=True)
+    put_record(color_order="BGR")
+    assert check_record(weight_file, experiment()) is None

@@ -249,7 +249,8 @@ def test_boxes_outside_their_picture_are_found(planted):
     if planted.form == "mpii":
         assert (finding.name, finding.rows) == ("box outside", [1])
     else:  # the reader cuts boxes at the border, and leaves out what is empty then
-        assert finding.line() == "1 of 8 (12.5%) annotations have no box in their picture and were left out"
+        left_out = "annotations have no box in their picture, left out: annotation 2"
+        assert finding.line() == f"1 of 8 (12.5%) {left_out}"
 
 
 def test_boxes_of_no_area_are_found(planted_mpii):

@@ -137,6 +137,27 @@ def test_a_bare_resnet_becomes_the_backbone_and_leaves_the_head(network, tmp_pat
     assert f"loaded {len(values)} of {len(before)}" in line and "2 unused" in line
 
 
+def resnet_names(counts, bottleneck):
+    """A pose network's names as far as they tell its depth: a weight of each of the four stages' blocks."""
+    last = "conv3" if bottleneck else "conv2"
+    return [f"backbone.layer{stage}.{block}.{last}.weight" for stage in (1, 2, 3, 4)
+            for block in range(counts[stage - 1])]  # fmt: skip
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize(
+    ("depth", "counts", "wanted"),
+    [(34, (3, 4, 6, 3), 18), (18, (2, 2, 2, 2), 34), (101, (3, 4, 23, 3), 50), (50, (3, 4, 6, 3), 34)],
+)
+def test_a_resnet_of_another_depth_is_refused_and_changes_nothing(tmp_path, depth, counts, wanted, bare):
+    names = ["backbone.conv1.weight", *resnet_names(counts, depth >= 50)]
+    names = [name.removeprefix("backbone.") for name in names] if bare else names
+    path = saved(dict.fromkeys(names, np.zeros(1, np.float32)), tmp_path / "resnet.pdparams")
+    with pytest.raises(UserError) as error:
+        load_pretrained(None, model_of(path, depth=wanted))  # before the network is touched
+    assert str(error.value) == f"MODEL.PRETRAINED: {path} is of depth {depth}, not of MODEL.DEPTH {wanted}"
+
+
 def test_imagenet_loads_the_backbone_alone(network, tmp_path, monkeypatch):
     before = values_of(network)
     path, values = resnet_file(network, tmp_path / "downloaded.pdparams")
