@@ -87,7 +87,7 @@ def _read_yaml(path):
             tree = yaml.safe_load(file)
     except OSError as error:
         raise UserError(f"cannot read the experiment file {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: such as 2024-02-30
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(tree, dict):
         raise UserError(f"{path}: expected KEY: value lines, got {type(tree).__name__}")
@@ -113,7 +113,7 @@ def parse_overrides(words):
             raise UserError(f"command line: {key} is a section; override its values, such as {_first_value(key)}")
         try:
             values[key] = yaml.safe_load(word)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError) as error:
             raise UserError(f"command line: {key}: {word!r} is not a YAML value") from error
     return values
 

@@ -487,9 +487,16 @@ def test_yaml_that_is_no_mapping_is_refused(refusal, text):
     assert "expected KEY: value" in refusal(text)
 
 
-@pytest.mark.parametrize("text", ["TRAIN: {LR: 0.1", "a: b: c", "\tTRAIN: 3", b"TRAIN: \xff\xfe", "[" * 1500])
+@pytest.mark.parametrize(
+    "text", ["TRAIN: {LR: 0.1", "a: b: c", "\tTRAIN: 3", b"TRAIN: \xff\xfe", "[" * 1500, "day: 2024-02-30"]
+)
 def test_broken_yaml_is_refused_in_one_line(refusal, text):
     assert "experiment.yaml is not valid YAML" in refusal(text)
+
+
+@pytest.mark.parametrize("word", ["[1", "2024-02-30"])
+def test_an_override_that_is_no_yaml_is_named(refusal, word):
+    assert f"command line: TRAIN.LR: {word!r} is not a YAML value" in refusal("TRAIN: {LR: 0.1}", "TRAIN.LR", word)
 
 
 @pytest.mark.parametrize("text", ["TRAIN: 3\nTRAIN.LR: 0.1", "1: 2", "null: 2", "{[1, 2]: 3}"])
