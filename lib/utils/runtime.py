@@ -54,7 +54,7 @@ def gpu_numbers(gpus):
     names = [name.strip() for name in gpus.split(",") if name.strip()]
     if names in ([], ["cpu"]):
         return []
-    if not all(name.isdigit() for name in names):
+    if not all(name.isdecimal() for name in names):
         raise UserError(f"--gpus {gpus}: expected numbers such as 0, or cpu")
     return [int(name) for name in names]
 

@@ -84,7 +84,7 @@ def test_a_gpu_number_beyond_those_present_is_an_error_even_when_nobody_asked(pa
         choose_device("3")
 
 
-@pytest.mark.parametrize("gpus", ["gpu", "0,x", "-1", "1.5"])
+@pytest.mark.parametrize("gpus", ["gpu", "0,x", "-1", "1.5", "²"])
 def test_a_device_that_is_no_number_is_a_user_error(gpus):
     with pytest.raises(UserError, match="expected numbers"):
         choose_device(gpus)
