@@ -156,6 +156,7 @@ def draw_curves(history, path, main_figure="Mean"):
     axes[2].legend(ncols=2, fontsize="small")
     for axis in axes:
         axis.grid(alpha=0.3)
+        axis.xaxis.get_major_locator().set_params(integer=True)  # there is no epoch 2.5
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=100)
     plt.close(figure)

@@ -69,7 +69,7 @@ class Evaluator:
     def __init__(self, scores):
         self.scores, self.trainer, self.biases = iter(scores), None, []
 
-    def evaluate(self, predictions):
+    def evaluate(self, predictions, scores):
         self.biases.append(self.trainer.network.final_layer.bias.numpy().copy())
         return {"Mean": next(self.scores), "Mean@0.1": 0.0}
 
@@ -182,7 +182,7 @@ def test_a_loss_that_is_not_a_number_stops_and_names_epoch_step_rate_and_picture
     class Poisoned(paddle.nn.Layer):
         def forward(self, *arguments):
             losses.append(criterion(*arguments))
-            return losses[-1] * (math.nan if len(losses) == 5 else 1)  # two steps, validation, one step, this one
+            return losses[-1] * (math.nan if len(losses) == 4 else 1)  # an epoch of two steps, one step, this one
 
     trainer.criterion = Poisoned()
     trainer.evaluator = Evaluator([30.0, 40.0])

@@ -104,7 +104,8 @@ def test_indices_pick_joints_in_their_order_and_beyond_the_records_they_are_name
     assert persons.joints[0].tolist() == [[24, 19], [11, 19], [9, 19]] and persons.visible[0].tolist() == [0, 1, 1]
     with pytest.raises(UserError, match=r"person 1 of 1: 16 joints, but DATASET\.SKELETON\.INDICES asks for 16, count"):
         read_mpii(tmp_path, "valid", 3, indices=(16, 2, 0))
-    read([record(joints_vis=[1] * 14)])
+    with pytest.raises(UserError, match="16 joints and 14 visibilities"):
+        read([record(joints_vis=[1] * 14)])
     with pytest.raises(UserError, match="16 joints and 14 visibilities"):  # whatever the indices are
         read_mpii(tmp_path, "valid", 3, indices=(15, 2, 0))
 
