@@ -184,10 +184,13 @@ def test_a_file_that_holds_no_weights_is_named_with_what_is_wrong(
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"PK\x03\x04" + bytes(200), pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)])
+@pytest.mark.parametrize(
+    "content", [b"PK\x03\x04" + bytes(200), pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)],
+    ids=["zip", "before PyTorch 1.6"],
+)  # fmt: skip
 @pytest.mark.parametrize("name", ["w.pth", "w.pth.tar", "w.safetensors"])
 def test_a_file_of_another_projects_ending_is_to_be_converted_first(checkpoint, tmp_path, name, content):
-    (tmp_path / name).write_bytes(content)  # PyTorch's files begin so, since and before version 1.6
+    (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=r"converted first: pose_estimation/convert\.py"):
         checkpoint.read_weights(tmp_path / name)
     (tmp_path / "w.pdparams").write_bytes(content)

@@ -404,8 +404,9 @@ def test_a_key_without_a_value_is_refused(refusal):
     assert "'TRAIN.END_EPOCH' has no value" in refusal("TRAIN: {LR: 0.1}", "TRAIN.LR", "0.1", "TRAIN.END_EPOCH")
 
 
-def test_a_value_that_is_no_yaml_is_refused(refusal):
-    assert "TRAIN.LR_STEP" in refusal("TRAIN: {LR: 0.1}", "TRAIN.LR_STEP", "[1, 2")
+@pytest.mark.parametrize("word", ["[1, 2", "2024-02-30"])
+def test_a_value_that_is_no_yaml_is_refused(refusal, word):
+    assert f"command line: TRAIN.LR: {word!r} is not a YAML value" in refusal("TRAIN: {LR: 0.1}", "TRAIN.LR", word)
 
 
 @pytest.mark.parametrize(
@@ -492,11 +493,6 @@ def test_yaml_that_is_no_mapping_is_refused(refusal, text):
 )
 def test_broken_yaml_is_refused_in_one_line(refusal, text):
     assert "experiment.yaml is not valid YAML" in refusal(text)
-
-
-@pytest.mark.parametrize("word", ["[1", "2024-02-30"])
-def test_an_override_that_is_no_yaml_is_named(refusal, word):
-    assert f"command line: TRAIN.LR: {word!r} is not a YAML value" in refusal("TRAIN: {LR: 0.1}", "TRAIN.LR", word)
 
 
 @pytest.mark.parametrize("text", ["TRAIN: 3\nTRAIN.LR: 0.1", "1: 2", "null: 2", "{[1, 2]: 3}"])
