@@ -24,7 +24,7 @@ def open_network(config, gpu_asked=False):
         gpu = next(iter(gpu_numbers(config.gpus)), None)
         run = OnnxRun(path, model.image_size, shape, config.dataset.pixel_scale, gpu)
         if gpu_asked and gpu is not None and run.provider != "CUDAExecutionProvider":
-            raise UserError(f"GPU {gpu} was asked for, but ONNX Runtime has none ({run.provider}); --gpus cpu does without")
+            raise UserError(f"GPU {gpu} was asked for, but ONNX Runtime has only {run.provider}; give --gpus cpu")
         return run, [run.line]
 
     record_line = check_record(path, config)
