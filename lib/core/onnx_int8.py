@@ -1,0 +1,109 @@
+"""A network in ONNX with weights and values of 8 bits, by ONNX Runtime's own tools. Needs onnx; no Paddle."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import onnx
+from onnx.helper import make_node
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+from lib.core.onnx_graph import INPUT, OUTPUT, attribute
+from lib.utils.image import crops_to_input
+
+# (kernel, rows cut off before, and after) of the stride-2 deconvolutions that double their input exactly
+DOUBLING = {(4, 1, 1), (3, 1, 0), (2, 0, 0)}
+QUANTIZED = ("Conv", "Relu", "Add", "MaxPool", "DepthToSpace", "Slice")
+CALIBRATION_BATCH = 8
+
+
+def split_deconvolutions(graph):
+    """Replaces each doubling deconvolution by a convolution, a depth-to-space and, but for kernel 2, a cut; exact.
+
+    ONNX Runtime has no deconvolution of 8 bits. An output pixel 2 q + s - 1 (s 0 or 1) of a kernel of 4 sees the input
+    at q - 1 and q alone: a convolution of 2x2 with border gives the two (in both directions: four) kinds of pixels as
+    channels, for as many multiplications as the deconvolution has. What lies outside is cut off.
+    Returns how many were replaced.
+    """
+    nodes, done, replaced = [], set(), 0
+    for node in graph.nodes:
+        if id(node) in done:
+            continue
+        weight = graph.arrays.get(node.input[1]) if node.op_type == "ConvTranspose" else None
+        if weight is None or _cuts(node, weight.shape) not in DOUBLING:
+            nodes.append(node)
+            continue
+        readers = graph.readers(node.output[0])
+        # a ReLU goes before the rearrangement, where ONNX Runtime makes it one with the convolution
+        relu = readers[0] if len(readers) == 1 and readers[0].op_type == "Relu" else None
+        nodes += _replacement(graph, node, relu)
+        done.add(id(relu))
+        replaced += 1
+    graph.nodes = nodes
+    return replaced
+
+
+def _cuts(node, weight_shape):
+    """(kernel, rows cut off before, after) where both directions are alike and the stride is 2; else None."""
+    top, left, bottom, right = attribute(node, "pads", [0] * 4)
+    down, across = attribute(node, "output_padding", [0] * 2)
+    plain = attribute(node, "group", 1) == 1 and list(attribute(node, "dilations", [1, 1])) == [1, 1]
+    plain &= list(attribute(node, "strides", [1, 1])) == [2, 2] and not attribute(node, "output_shape", [])
+    vertical, horizontal = (weight_shape[2], top, bottom - down), (weight_shape[3], left, right - across)
+    return vertical if plain and vertical == horizontal else None
+
+
+def _replacement(graph, node, relu):
+    """The nodes that do what a deconvolution, and a ReLU behind it (or None), do."""
+    weight = graph.arrays[node.input[1]]  # (in, out, kernel, kernel)
+    inputs, outputs, kernel = weight.shape[:3]
+    taps = 1 if kernel == 2 else 2
+    padded = np.zeros((inputs, outputs, 2 * taps, 2 * taps), dtype=np.float32)
+    padded[:, :, :kernel, :kernel] = weight
+    # row 2 t + s of the kernel brings input row q - t to the pixels of kind s
+    parts = padded.reshape(inputs, outputs, taps, 2, taps, 2)[:, :, ::-1, :, ::-1]
+    name, end = node.output[0], (relu or node).output[0]
+    given = [
+        node.input[0],
+        graph.constant(f"{name}_parts", parts.transpose(3, 5, 1, 0, 2, 4).reshape(4 * outputs, inputs, taps, taps)),
+    ]
+    if len(node.input) > 2:
+        given.append(graph.constant(f"{name}_bias_of_parts", np.tile(graph.arrays[node.input[2]], 4)))
+    made = [make_node("Conv", given, [f"{name}_4"], kernel_shape=[taps] * 2, pads=[taps - 1] * 4, strides=[1, 1])]
+    if relu:
+        made.append(make_node("Relu", [f"{name}_4"], [f"{name}_4r"]))
+    whole = end if taps == 1 else f"{name}_uncut"
+    made.append(make_node("DepthToSpace", [made[-1].output[0]], [whole], blocksize=2, mode="DCR"))
+    return made if taps == 1 else [*made, graph.slice(whole, end, (1, -1), axes=(2, 3))]
+
+
+class CropReader(CalibrationDataReader):
+    """Hands uint8 crops (N, h, w, 3) to the calibration, a few at a time, as the network takes them."""
+
+    def __init__(self, crops, pixel_scale):
+        starts = range(0, len(crops), CALIBRATION_BATCH)
+        self._batches = (crops_to_input(crops[start : start + CALIBRATION_BATCH], pixel_scale) for start in starts)
+
+    def get_next(self):
+        """{input name: (n, 3, h, w) float32}, or None at the end."""
+        batch = next(self._batches, None)
+        return None if batch is None else {INPUT: batch}
+
+
+def quantize(model, crops, pixel_scale=255.0):
+    """A float network (a ModelProto) with weights and values of 8 bits, except its last convolution.
+
+    crops: uint8 (N, h, w, 3), what the ranges of values are taken from. Weights have a scale for each channel. The last
+    convolution is a thousandth of the work and its values are the heatmaps, whose maxima decide: it stays in float.
+    """
+    last = next(node.name for node in model.graph.node if OUTPUT in node.output)
+    # said by its own preparation; ours was the folding
+    onnx.helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})
+    with TemporaryDirectory() as folder:
+        source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        onnx.save(model, str(source))
+        quantize_static(
+            str(source), str(target), CropReader(crops, pixel_scale), QuantFormat.QDQ, list(QUANTIZED),
+            per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, nodes_to_exclude=[last],
+        )  # fmt: skip
+        return onnx.load(str(target))
