@@ -91,6 +91,13 @@ def attribute(node, name, default):
     return next((onnx.helper.get_attribute_value(item) for item in node.attribute if item.name == name), default)
 
 
+def set_attribute(node, name, value):
+    """Gives a node's attribute another value, or the node another attribute."""
+    others = [item for item in node.attribute if item.name != name]
+    del node.attribute[:]
+    node.attribute.extend([*others, onnx.helper.make_attribute(name, value)])
+
+
 # -- BatchNorm -------------------------------------------------------------------------------------------------------
 
 

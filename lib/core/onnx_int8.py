@@ -8,7 +8,7 @@ import onnx
 from onnx.helper import make_node
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-from lib.core.onnx_graph import INPUT, OUTPUT, attribute
+from lib.core.onnx_graph import INPUT, OUTPUT, attribute, set_attribute
 from lib.utils.image import crops_to_input
 
 # (kernel, rows cut off before, and after) of the stride-2 deconvolutions that double their input exactly
@@ -40,7 +40,29 @@ def split_deconvolutions(graph):
         done.add(id(relu))
         replaced += 1
     graph.nodes = nodes
+    _delay_last_rearrangement(graph)
     return replaced
+
+
+def _delay_last_rearrangement(graph):
+    """Puts a final convolution of 1x1 before the rearrangement in front of it; exact, with fewer channels to rearrange.
+
+    It sees the four kinds of pixels as four groups of channels, with the same weights for each.
+    """
+    *_, last = graph.nodes
+    tail = [graph.nodes[-2], last] if graph.nodes[-2:-1] and graph.nodes[-2].op_type == "DepthToSpace" else []
+    if [node.op_type for node in graph.nodes[-3:-1]] == ["DepthToSpace", "Slice"]:
+        tail = graph.nodes[-3:]
+    if not tail or last.op_type != "Conv" or graph.arrays[last.input[1]].shape[2:] != (1, 1):
+        return
+    *rearranging, last = tail
+    last.input[0], last.output[0] = rearranging[0].input[0], f"{OUTPUT}_4"
+    for place, times in ((1, (4, 1, 1, 1)), (2, (4,)))[: len(last.input) - 1]:
+        array = np.tile(graph.arrays[last.input[place]], times)
+        last.input[place] = graph.constant(f"{last.input[place]}_of_parts", array)
+    set_attribute(last, "group", 4)
+    rearranging[0].input[0], rearranging[-1].output[0] = last.output[0], OUTPUT
+    graph.nodes[-len(tail) :] = [last, *rearranging]
 
 
 def _cuts(node, weight_shape):
@@ -94,9 +116,11 @@ def quantize(model, crops, pixel_scale=255.0):
     """A float network (a ModelProto) with weights and values of 8 bits, except its last convolution.
 
     crops: uint8 (N, h, w, 3), what the ranges of values are taken from. Weights have a scale for each channel. The last
-    convolution is a thousandth of the work and its values are the heatmaps, whose maxima decide: it stays in float.
+    convolution is a thousandth of the work and its values are the heatmaps, whose maxima decide: it stays in float,
+    with what comes behind it.
     """
-    last = next(node.name for node in model.graph.node if OUTPUT in node.output)
+    last = max(place for place, node in enumerate(model.graph.node) if node.op_type == "Conv")
+    in_float = [node.name for node in model.graph.node[last:]]
     # said by its own preparation; ours was the folding
     onnx.helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})
     with TemporaryDirectory() as folder:
@@ -104,6 +128,6 @@ def quantize(model, crops, pixel_scale=255.0):
         onnx.save(model, str(source))
         quantize_static(
             str(source), str(target), CropReader(crops, pixel_scale), QuantFormat.QDQ, list(QUANTIZED),
-            per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, nodes_to_exclude=[last],
+            per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, nodes_to_exclude=in_float,
         )  # fmt: skip
         return onnx.load(str(target))
