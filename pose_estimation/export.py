@@ -34,10 +34,10 @@ def parse_arguments():
     parser.epilog, parser.formatter_class = EPILOG, argparse.RawDescriptionHelpFormatter
     parser.add_argument("--model-file", metavar="FILE", help="weights (.pdparams) or a checkpoint (.pdckpt)")
     parser.add_argument("--output", metavar="X.onnx", help=f"default {FLOAT_OUTPUT}, with --int8 {INT8_OUTPUT}")
-    parser.add_argument("--fixed", action="store_true", help="one picture of MODEL.IMAGE_SIZE; default: any number, size")
+    parser.add_argument("--fixed", action="store_true", help="one picture of MODEL.IMAGE_SIZE, not any number and size")
     parser.add_argument(
         "--opset", type=int, default=DEFAULT_OPSET, metavar="N", choices=OPSETS,
-        help=f"version of ONNX's operators, {OPSETS[0]} to {OPSETS[-1]}; default {DEFAULT_OPSET}, which most runtimes read",
+        help=f"version of ONNX's operators, {OPSETS[0]} to {OPSETS[-1]}; default {DEFAULT_OPSET}: most runtimes read it",
     )  # fmt: skip
     parser.add_argument("--merge-flip", action="store_true", help="put the flip test into the graph")
     parser.add_argument("--int8", action="store_true", help="weights and values of 8 bits; needs --calib")

@@ -50,19 +50,18 @@ def _delay_last_rearrangement(graph):
     It sees the four kinds of pixels as four groups of channels, with the same weights for each.
     """
     *_, last = graph.nodes
-    tail = [graph.nodes[-2], last] if graph.nodes[-2:-1] and graph.nodes[-2].op_type == "DepthToSpace" else []
-    if [node.op_type for node in graph.nodes[-3:-1]] == ["DepthToSpace", "Slice"]:
-        tail = graph.nodes[-3:]
-    if not tail or last.op_type != "Conv" or graph.arrays[last.input[1]].shape[2:] != (1, 1):
+    kinds = [node.op_type for node in graph.nodes[-3:]]
+    count = 3 if kinds == ["DepthToSpace", "Slice", "Conv"] else 2 if kinds[-2:] == ["DepthToSpace", "Conv"] else 0
+    if not count or graph.arrays[graph.nodes[-1].input[1]].shape[2:] != (1, 1):
         return
-    *rearranging, last = tail
+    *rearranging, last = graph.nodes[-count:]
     last.input[0], last.output[0] = rearranging[0].input[0], f"{OUTPUT}_4"
     for place, times in ((1, (4, 1, 1, 1)), (2, (4,)))[: len(last.input) - 1]:
         array = np.tile(graph.arrays[last.input[place]], times)
         last.input[place] = graph.constant(f"{last.input[place]}_of_parts", array)
     set_attribute(last, "group", 4)
     rearranging[0].input[0], rearranging[-1].output[0] = last.output[0], OUTPUT
-    graph.nodes[-len(tail) :] = [last, *rearranging]
+    graph.nodes[-count:] = [last, *rearranging]
 
 
 def _cuts(node, weight_shape):

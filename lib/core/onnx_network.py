@@ -124,8 +124,9 @@ def check_metadata(run, config):
             f"{run.path} expects {expects}, minus {list(metadata.mean)}, over {list(metadata.deviation)}, which no "
             "option gives them here"
         )
-    values = (("COLOR_RGB", metadata.color_rgb, data.color_rgb), ("PIXEL_SCALE", metadata.pixel_scale, data.pixel_scale))
-    wanted = [f"DATASET.{key} {str(own).lower()}" for key, own, given in values if own != given]
+    own, given = ((source.color_rgb, source.pixel_scale) for source in (metadata, data))
+    values = zip(("COLOR_RGB", "PIXEL_SCALE"), own, given, strict=True)
+    wanted = [f"DATASET.{key} {str(wants).lower()}" for key, wants, has in values if wants != has]
     if wanted:
         raise UserError(f"{run.path} expects {expects} (says its metadata): give {' '.join(wanted)}")
     if metadata.flip_merged and config.test.flip_test:

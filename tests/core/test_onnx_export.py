@@ -1,4 +1,4 @@
-"""Graphs that were rewritten give what they gave before: folded, with the flip test, without deconvolutions, in 8 bits."""
+"""Rewritten graphs give what they gave before: folded, with the flip test, without deconvolutions, in 8 bits."""
 
 import numpy as np
 import pytest
@@ -49,8 +49,8 @@ class Sketch:
         return self
 
     def batch_norm(self, channels):
-        spread = self.constant(self.random.uniform(0.3, 3, channels))
-        return self.add("BatchNormalization", self.normal(channels), self.normal(channels), self.normal(channels), spread)
+        scale, shift, mean = (self.normal(channels) for _ in range(3))
+        return self.add("BatchNormalization", scale, shift, mean, self.constant(self.random.uniform(0.3, 3, channels)))
 
     def bias(self, channels):
         plain, shape, reshaped = self.normal(channels), self.constant([1, channels, 1, 1], np.int64), self.new()
@@ -297,10 +297,10 @@ def test_metadata_that_agrees_is_one_line(write):
 @pytest.mark.parametrize(
     ("dataset", "test", "said"),
     [
-        ({"COLOR_RGB": True}, {}, "expects BGR pictures divided by 255 (says its metadata): give DATASET.COLOR_RGB false"),
+        ({"COLOR_RGB": True}, {}, "BGR pictures divided by 255 (says its metadata): give DATASET.COLOR_RGB false"),
         ({"PIXEL_SCALE": 1}, {}, "give DATASET.PIXEL_SCALE 255.0"),
         ({}, {"FLIP_TEST": True}, "holds the flip test itself: give --no-flip-test"),
-        ({"SKELETON": {"NAME": "other", "JOINTS": tuple(f"joint_{n}" for n in range(16))}}, {}, "those of other (joint_0"),
+        ({"SKELETON": {"NAME": "mine", "JOINTS": tuple(f"joint_{n}" for n in range(16))}}, {}, "those of mine (joint_0"),
     ],
 )
 def test_metadata_of_another_experiment_is_refused(write, dataset, test, said):
