@@ -37,7 +37,7 @@ def parse_arguments():
     parser.add_argument("--fixed", action="store_true", help="one picture of MODEL.IMAGE_SIZE, not any number and size")
     parser.add_argument(
         "--opset", type=int, default=DEFAULT_OPSET, metavar="N", choices=OPSETS,
-        help=f"version of ONNX's operators, {OPSETS[0]} to {OPSETS[-1]}; default {DEFAULT_OPSET}: most runtimes read it",
+        help=f"ONNX's version, {OPSETS[0]} to {OPSETS[-1]}; default {DEFAULT_OPSET}, read by most runtimes",
     )  # fmt: skip
     parser.add_argument("--merge-flip", action="store_true", help="put the flip test into the graph")
     parser.add_argument("--int8", action="store_true", help="weights and values of 8 bits; needs --calib")

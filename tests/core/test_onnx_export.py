@@ -300,7 +300,7 @@ def test_metadata_that_agrees_is_one_line(write):
         ({"COLOR_RGB": True}, {}, "BGR pictures divided by 255 (says its metadata): give DATASET.COLOR_RGB false"),
         ({"PIXEL_SCALE": 1}, {}, "give DATASET.PIXEL_SCALE 255.0"),
         ({}, {"FLIP_TEST": True}, "holds the flip test itself: give --no-flip-test"),
-        ({"SKELETON": {"NAME": "mine", "JOINTS": tuple(f"joint_{n}" for n in range(16))}}, {}, "those of mine (joint_0"),
+        ({"SKELETON": {"NAME": "mine", "JOINTS": tuple(f"joint{n}" for n in range(16))}}, {}, "those of mine (joint0"),
     ],
 )
 def test_metadata_of_another_experiment_is_refused(write, dataset, test, said):
