@@ -3,6 +3,8 @@
 Needs onnx, which export.py alone does; no Paddle.
 """
 
+import copy
+
 import numpy as np
 import onnx
 from onnx.helper import make_node, make_tensor_value_info
@@ -29,12 +31,19 @@ class Graph:
                 given = {name: self.arrays[name] for name in node.input}
                 self.arrays.update(zip(node.output, ReferenceEvaluator(node).run(None, given), strict=True))
             else:
-                self.nodes.append(node)
+                self.nodes.append(copy.deepcopy(node))
         # files of the first ONNX versions list weights among the inputs
         (picture,) = [item.name for item in model.graph.input if item.name not in self.arrays]
         (heatmaps,) = [item.name for item in model.graph.output]
+        self._drop_identities(heatmaps)
         self.rename(picture, INPUT)
         self.rename(heatmaps, OUTPUT)
+
+    def _drop_identities(self, output):
+        for node in [node for node in self.nodes if node.op_type == "Identity"]:
+            self.nodes.remove(node)
+            old, new = node.output[0], node.input[0]
+            self.rename(*((new, old) if old == output else (old, new)))
 
     @property
     def opset(self):
@@ -126,8 +135,6 @@ def fold_batch_norms(graph):
 def _channel_operation(node, arrays):
     """(source, factor, shift) of a node that makes factor * source + shift of each channel; else (None, 1, 0)."""
     constants = [name for name in node.input if name in arrays]
-    if node.op_type == "Identity":
-        return node.input[0], 1.0, 0.0
     if node.op_type == "BatchNormalization" and len(constants) == 4:
         scale, shift, mean, variance = (arrays[name].astype(np.float64) for name in constants)
         factor = scale / np.sqrt(variance + attribute(node, "epsilon", 1e-5))
