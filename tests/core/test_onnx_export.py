@@ -215,7 +215,7 @@ def test_weights_and_values_are_of_8_bits_but_for_the_last_convolution():
     graph = Graph(sketch_network())
     fold_batch_norms(graph)
     split_deconvolutions(graph)
-    crops = np.random.default_rng(0).integers(0, 256, (20, 16, 20, 3), dtype=np.uint8)
+    crops = np.random.default_rng(0).integers(0, 256, (24, 16, 20, 3), dtype=np.uint8)
     plain = graph.to_model(OPEN_INPUT, OPEN_OUTPUT)
     small = Graph(quantize(graph.to_model(OPEN_INPUT, OPEN_OUTPUT), crops))
     weights = {node.output[0]: node.input[0] for node in small.nodes if node.op_type == "DequantizeLinear"}
