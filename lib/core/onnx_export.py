@@ -89,7 +89,9 @@ def convert(network, opset):
     graph = Graph(onnx.load_from_string(content))
     if graph.opset != opset:
         raise RunError(f"paddle2onnx made a file of opset {graph.opset}, not {opset}")
-    return graph, fold_batch_norms(graph)
+    folded = fold_batch_norms(graph)
+    graph.number_names()
+    return graph, folded
 
 
 @contextlib.contextmanager

@@ -58,6 +58,19 @@ class Graph:
                     if name == old:
                         names[place] = new
 
+    def number_names(self):
+        """Names values by the places of their nodes: Paddle's count on through a process, so files would differ."""
+        names = {"": "", INPUT: INPUT, OUTPUT: OUTPUT}
+        for number, node in enumerate(self.nodes):
+            for place, name in enumerate(node.input):
+                if name in self.arrays:
+                    names.setdefault(name, f"{node.op_type}_{number}_constant_{place}")
+            for place, name in enumerate(node.output):
+                names.setdefault(name, f"{node.op_type}_{number}_{place}")
+            node.input[:] = [names[name] for name in node.input]
+            node.output[:] = [names[name] for name in node.output]
+        self.arrays = {names[name]: array for name, array in self.arrays.items() if name in names}
+
     def constant(self, name, values):
         """Adds a constant and returns its name."""
         self.arrays[name] = np.asarray(values)
