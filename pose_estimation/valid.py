@@ -76,6 +76,7 @@ def validate_network(arguments, config):
         return
     results = evaluator.evaluate(predictions, scores)
     conditions = {"model_file": config.test.model_file, **describe_test(config)}
+    conditions["flip_test"] |= run.flip_merged
     if config.test.use_gt_bbox:  # a detected person's joints are not known
         conditions |= {"loss": loss, "accuracy": accuracy}
     report_results(architecture_name(config.model), results, conditions, folder, log)

@@ -17,7 +17,7 @@ def open_network(config, gpu_asked=False):
     if not path:
         raise UserError("no weights: give --model-file FILE (.pdparams, .pdckpt or .onnx)")
     if Path(path).suffix.lower() == ".onnx":
-        from lib.core.onnx_network import OnnxRun
+        from lib.core.onnx_network import OnnxRun, check_metadata
 
         width, height = model.extra.heatmap_size
         shape = (model.num_joints, height, width)
@@ -25,7 +25,7 @@ def open_network(config, gpu_asked=False):
         run = OnnxRun(path, model.image_size, shape, config.dataset.pixel_scale, gpu)
         if gpu_asked and gpu is not None and run.provider != "CUDAExecutionProvider":
             raise UserError(f"GPU {gpu} was asked for, but ONNX Runtime has only {run.provider}; give --gpus cpu")
-        return run, [run.line]
+        return run, [line for line in (run.line, check_metadata(run, config)) if line]
 
     record_line = check_record(path, config)
     import_paddle()

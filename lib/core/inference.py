@@ -22,6 +22,8 @@ def build_target(horizontal, vertical):
 class PaddleRun:
     """The `run` function of a Paddle network (see lib.core.predictor), in evaluation mode."""
 
+    flip_merged = False  # the flip test is the caller's, not the network's own
+
     def __init__(self, network, pixel_scale=255.0):
         self.network, self.pixel_scale = network, pixel_scale
         network.eval()

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lib.core.model_metadata import METADATA_KEY, from_json
 from lib.utils.errors import RunError, UserError
-from lib.utils.image import crops_to_input
+from lib.utils.image import DEVIATION, MEAN, crops_to_input
 
 
 class OnnxRun:
@@ -16,6 +17,8 @@ class OnnxRun:
     image_size: (width, height) of the crops; heatmap_shape: (K, H, W).
     gpu: number of the CUDA GPU, used where this ONNX Runtime can; None for the CPU.
     A batch size fixed in the file is kept to: the last crop is repeated to fill it.
+    metadata: the ModelMetadata of a file that export.py made, None for others; flip_merged: its graph holds the flip
+    test.
     Raises UserError where the file cannot be opened or is of another network, RunError where it cannot run.
     """
 
@@ -37,12 +40,21 @@ class OnnxRun:
         except Exception as error:  # its exception classes have no common one of their own
             raise UserError(f"{self.path} cannot be opened by ONNX Runtime: {_short(error)}") from error
         self.provider = self.session.get_providers()[0]
+        self.metadata = self._read_metadata()
+        self.flip_merged = bool(self.metadata and self.metadata.flip_merged)
         self._choose_input(image_size)
         self._choose_output()
         self.line = (
             f"=> loaded {self.path}: pictures {self.input.name} {self.input.shape}, heatmaps {self.output.name} "
             f"{self.output.shape}, {self.provider}"
         )
+
+    def _read_metadata(self):
+        text = self.session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        try:
+            return from_json(text) if text else None
+        except UserError as error:
+            raise UserError(f"{self.path}: {error}; export it again") from error
 
     def _choose_input(self, image_size):
         inputs = self.session.get_inputs()
@@ -94,6 +106,38 @@ class OnnxRun:
                 f"MODEL.EXTRA.HEATMAP_SIZE say {self.heatmap_shape}"
             )
         return heatmaps[: len(images)]
+
+
+def check_metadata(run, config):
+    """A line that says that an exported file agrees with the experiment; None where the file says nothing of itself.
+
+    run: an OnnxRun; config: a Config. Raises UserError where the file wants other pictures or has other joints, and
+    where the flip test would be done twice.
+    """
+    metadata, skeleton, data = run.metadata, config.skeleton, config.dataset
+    if metadata is None:
+        return None
+    order = "RGB" if metadata.color_rgb else "BGR"
+    expects = f"{order} pictures divided by {metadata.pixel_scale:g}"
+    if tuple(metadata.skeleton.joints) != tuple(skeleton.joints):
+        raise UserError(
+            f"{run.path} has the joints of {metadata.skeleton.name} ({', '.join(metadata.skeleton.joints[:3])} ...), "
+            f"the experiment those of {skeleton.name} ({', '.join(skeleton.joints[:3])} ...)"
+        )
+    if not np.allclose([metadata.mean, metadata.deviation], [MEAN, DEVIATION], rtol=0, atol=1e-3):
+        raise UserError(
+            f"{run.path} expects {expects}, minus {list(metadata.mean)}, over {list(metadata.deviation)}, which no "
+            "option gives them here"
+        )
+    own, given = ((source.color_rgb, source.pixel_scale) for source in (metadata, data))
+    values = zip(("COLOR_RGB", "PIXEL_SCALE"), own, given, strict=True)
+    wanted = [f"DATASET.{key} {str(wants).lower()}" for key, wants, has in values if wants != has]
+    if wanted:
+        raise UserError(f"{run.path} expects {expects} (says its metadata): give {' '.join(wanted)}")
+    if metadata.flip_merged and config.test.flip_test:
+        raise UserError(f"{run.path} holds the flip test itself: give --no-flip-test (TEST.FLIP_TEST false)")
+    flip = "; it holds the flip test" if metadata.flip_merged else ""
+    return f"=> its metadata agrees with the experiment: {len(skeleton.joints)} joints, {expects}{flip}"
 
 
 def _short(error):
