@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from lib.core.nms import oks_nms, soft_oks_nms
-from lib.core.report import write_json
 from lib.utils.errors import UserError
-from lib.utils.files import read_json
+from lib.utils.files import read_json, write_json
 from lib.utils.transforms import PIXELS_PER_SCALE
 
 FIGURES = ("AP", "Ap .5", "AP .75", "AP (M)", "AP (L)", "AR", "AR .5", "AR .75", "AR (M)", "AR (L)")

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lib.core.report import write_json
 from lib.utils.errors import UserError
+from lib.utils.files import write_json
 from lib.utils.image import DEVIATION, MEAN
 
 Three = tuple[float, float, float]
