@@ -36,10 +36,10 @@ def add_assumptions(parser):
     """The options that stand for the metadata of models without any."""
     group = parser.add_argument_group("for models that do not say it themselves")
     group.add_argument("--dataset", metavar="NAME", help="the joints: coco, mpii, or a skeleton's JSON file")
-    about = "of the three channels, pixels from 0 to 1 (default: ImageNet's)"
+    about = "of the three channels after the division (default: ImageNet's)"
     group.add_argument("--mean", nargs=3, type=number, metavar="N", help=about)
     group.add_argument("--std", nargs=3, type=positive, metavar="N", help=about)
-    about = "what pixels are divided by before that (default 255)"
+    about = "what pixels are divided by (default 255)"
     group.add_argument("--pixel-scale", type=positive, metavar="N", help=about)
     group.add_argument("--rgb", action="store_const", const=True, help="the model wants RGB pictures (default: BGR)")
 
