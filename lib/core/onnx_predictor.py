@@ -63,7 +63,10 @@ def describe_model(session, path, size=(None, None), assumed=None):
         )
     if not text and "skeleton" not in (assumed or {}):
         raise UserError(f"{path} does not say what its joints are: give --dataset coco, mpii or a skeleton's JSON file")
-    metadata = from_json(text) if text else None
+    try:
+        metadata = from_json(text) if text else None
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     trained = metadata.image_size if metadata else (None, None)
     sides = picture_input(session, path).sides
     image_size = tuple(
