@@ -10,6 +10,7 @@ from lib.core.skeletons import Skeleton
 SPOTS = Skeleton("spots", ("middle", "left_end", "right_end"), limbs=(("middle", "left_end"), ("middle", "right_end")))
 SPOT_COLORS = ((255, 0, 0), (0, 255, 0), (0, 0, 255))  # BGR
 WEIGHTS = np.eye(3, dtype=np.float32)[:, :, None, None] * np.full((1, 1, 4, 4), 1 / 16, np.float32)
+BIAS = 5  # a heatmap whose highest value is not above 0 has no joint
 FLOAT, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
 
 
@@ -33,15 +34,17 @@ def save(path, nodes, inputs, outputs, about=None, constants=()):
 
 
 def write_pose_network(path, about=None, shape=("N", 3, "h", "w"), weights=WEIGHTS, pads=(0, 0, 0, 0), joints=None):
-    """Writes one convolution (4x4, stride 4): pictures of `shape` -> heatmaps of a quarter.
+    """Writes one convolution (4x4, stride 4, and BIAS): pictures of `shape` -> heatmaps of a quarter.
 
     about: ModelMetadata, text or None; pads: top, left, bottom, right; joints: what the file says of the heatmaps'
     channels.
     """
     text = about.to_json() if isinstance(about, ModelMetadata) else about
-    convolution = onnx.helper.make_node("Conv", ["pictures", "weights"], ["heatmaps"], strides=[4, 4], pads=pads)
+    inputs = ["pictures", "weights", "bias"]
+    convolution = onnx.helper.make_node("Conv", inputs, ["heatmaps"], strides=[4, 4], pads=pads)
     outputs = [value("heatmaps", [shape[0], joints or len(weights), "H", "W"])]
-    constants = [onnx.numpy_helper.from_array(weights, "weights")]
+    bias = np.full(len(weights), BIAS, np.float32)
+    constants = [onnx.numpy_helper.from_array(weights, "weights"), onnx.numpy_helper.from_array(bias, "bias")]
     return save(path, [convolution], [value("pictures", list(shape))], outputs, text, constants)
 
 

@@ -20,6 +20,9 @@ USUAL_RATE = 25.0  # frames a second where a video does not say
 ATTEMPTS = 100  # at a frame that cannot be decoded, before the video is taken to be at its end
 FEW_FRAMES = 0.01  # the share by which the number of frames in a video's header may be wrong
 
+# FFmpeg reads it when the first video is opened: what is wrong is said here, in one line
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -91,7 +94,6 @@ class VideoFile:
     """
 
     def __init__(self, path):
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what is wrong is said here, in one line
         self.path, self.place, self.skipped = path, 0, 0
         self.capture = cv2.VideoCapture(str(path))
         rate, count = (self.capture.get(key) for key in (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT))

@@ -57,7 +57,7 @@ def test_everything_the_metadata_says_goes_into_the_prediction(write, flip_test)
     def run(crops):  # the network by its definition
         images = crops_to_input(crops, 2.0, (50.0, 60.0, 70.0), (3.0, 4.0, 5.0))
         count, _, height, width = images.shape
-        return images.reshape(count, 3, height // 4, 4, width // 4, 4).mean(axis=(3, 5))
+        return images.reshape(count, 3, height // 4, 4, width // 4, 4).mean(axis=(3, 5)) + onnx_toy.BIAS
 
     settings = PoseSettings(
         (64, 96), onnx_toy.SPOTS.flip_pairs if flip_test else None, False, "dark", 1.2, True, True, padding=1.6
@@ -84,9 +84,10 @@ def test_pictures_may_have_their_channels_last(write, tmp_path):
     make = onnx_toy.onnx.helper.make_node
     nodes = [
         make("Transpose", ["pictures"], ["planes"], perm=[0, 3, 1, 2]),
-        make("Conv", ["planes", "weights"], ["heatmaps"], strides=[4, 4]),
+        make("Conv", ["planes", "weights", "bias"], ["heatmaps"], strides=[4, 4]),
     ]
-    constants = [onnx_toy.onnx.numpy_helper.from_array(onnx_toy.WEIGHTS, "weights")]
+    values = {"weights": onnx_toy.WEIGHTS, "bias": np.full(3, onnx_toy.BIAS, np.float32)}
+    constants = [onnx_toy.onnx.numpy_helper.from_array(array, name) for name, array in values.items()]
     inputs, outputs = [onnx_toy.value("pictures", ["N", "h", "w", 3])], [onnx_toy.value("heatmaps", ["N", 3, "H", "W"])]
     path = onnx_toy.save(tmp_path / "last.onnx", nodes, inputs, outputs, onnx_toy.metadata().to_json(), constants)
     np.testing.assert_array_equal(predict(OnnxPosePredictor(path)), predict(OnnxPosePredictor(write({}))))
@@ -127,7 +128,7 @@ def test_a_size_that_the_graph_leaves_open_can_be_asked_for(write, size, expecte
     assert predictor.metadata.image_size == predictor.settings.image_size == expected
     found = predict(predictor)
     wide = max(90, 100 * expected[0] / expected[1]) * 1.25  # the box, fitted to the aspect and padded
-    np.testing.assert_allclose(found, PICTURE_SPOTS, atol=max(3, 4 * wide / expected[0]))
+    np.testing.assert_allclose(found, PICTURE_SPOTS, atol=max(5, 4 * wide / expected[0]))
 
 
 def test_a_side_that_is_no_multiple_of_32_moves_no_joint(write):
