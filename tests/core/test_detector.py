@@ -129,5 +129,4 @@ def test_a_real_detector_finds_the_people_of_real_pictures(shared):
         hits += [
             overlap(np.array(person["bbox"]), boxes).max(initial=0) for person in people if person["num_keypoints"]
         ]
-    assert len(hits) == 12
-    assert np.count_nonzero(np.array(hits) > 0.5) >= 10, hits
+    assert len(hits) == 12 and min(hits) > 0.5
