@@ -107,7 +107,7 @@ class GivenBoxes(PeopleFinder):
         for box in self.boxes:
             if not (np.abs(box) < MAXIMUM_PIXELS).all() or min(box[2:]) <= 0:
                 raise UserError(f"--bbox {box.tolist()}: expected X Y WIDTH HEIGHT in pixels, width and height above 0")
-        self.line = f"=> {len(boxes)} {'box' if len(boxes) == 1 else 'boxes'} from --bbox"
+        self.line = f"=> {_counted(len(boxes))} from --bbox"
 
     def __call__(self, frame):
         refuse_outside(self.boxes, frame, "--bbox")
@@ -153,7 +153,7 @@ class FileBoxes(PeopleFinder):
                 self._boxes.setdefault(key, []).append((*box, score))
                 self.count += 1
         reasons = ", ".join(f"{amount} {reason}" for reason, amount in left_out.items() if amount)
-        self.line = f"=> {self.count} boxes from {path}" + (f"; left out: {reasons}" if reasons else "")
+        self.line = f"=> {_counted(self.count)} from {path}" + (f"; left out: {reasons}" if reasons else "")
 
     def __call__(self, frame):
         keys = [str(frame.number)]
@@ -172,6 +172,10 @@ class FileBoxes(PeopleFinder):
             return ""
         name = next(iter(self._boxes))
         return f"{self.path}: no picture here has an image_id of its boxes (such as {name}): is it of other pictures?"
+
+
+def _counted(amount):
+    return f"{amount} {'box' if amount == 1 else 'boxes'}"
 
 
 def _key(image_id):
