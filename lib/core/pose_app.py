@@ -69,8 +69,11 @@ class PoseApp:
             for frame, people, poses in self._poses(self._read_pictures(pictures, bar)):
                 self._save_picture(names[frame.path], frame, people, poses)
         for path in filter(is_video, paths):
+            video = None
             with self._tolerating():
-                self._run_video(path, names[path])
+                video = VideoFile(path)
+            if video:
+                self._run_video(video, names[path])
         if self.window:
             self.window.close()
         complaint = self.find_people.complaint()
@@ -158,10 +161,10 @@ class PoseApp:
         count = _counted(len(people.boxes), "person", "people")
         self.log.info(f"=> {frame.path.name}: {count}, saving {', '.join(map(str, paths))}")
 
-    def _run_video(self, path, name):
-        self._bad_frames, before = [], self.persons
+    def _run_video(self, video, name):
+        self._bad_frames, before, path = [], self.persons, video.path
         with contextlib.ExitStack() as stack:
-            video = stack.enter_context(contextlib.closing(VideoFile(path)))
+            stack.enter_context(contextlib.closing(video))
             bar = stack.enter_context(progress_bar(video.count or None, path.name))
             results = stack.enter_context(VideoResults(name, video, self._output_folder()))
             for frame, people, poses in self._poses(self._read_frames(video, bar)):

@@ -251,3 +251,11 @@ def test_frames_are_gathered_until_their_persons_fill_a_batch(counts, sizes):
 
 def test_large_pictures_do_not_wait_for_many_others():
     assert [len(group) for group in in_groups(found(0, 0, 0, side=7000), 4)] == [2, 1]
+
+
+def test_an_output_folder_that_cannot_be_written_ends_the_work(app, picture, tmp_path):
+    (tmp_path / "out").write_text("a file")
+    clips = [write_video(tmp_path / name, count=2) for name in ("a.mp4", "b.mp4")]
+    for paths in (clips, [picture("a.png"), picture("b.png")]):
+        with pytest.raises(UserError, match="cannot write to the folder"):
+            app().run(paths)
