@@ -9,9 +9,9 @@ import _init_paths  # noqa: F401
 from lib.core.config import parse_overrides, read_config
 from lib.core.convert import KIND_WORDS, PICTURES, depth_of, kind_of, read_source, rename
 from lib.core.weight_record import WeightRecord, file_digest, parse_record, read_record, record_path, write_record
-from lib.utils.cli import OneLineParser
 from lib.utils.errors import UserError
 from lib.utils.image import DEVIATION, MEAN
+from lib.utils.parser import OneLineParser, positive
 from lib.utils.runtime import choose_device, import_paddle, make_folder, replacing, run_script
 
 NAMES_SHOWN = 5
@@ -22,14 +22,6 @@ reads  checkpoints of the original PyTorch code and of mmpose, ImageNet ResNets 
 writes X.pdparams for valid.py --model-file or MODEL.PRETRAINED, and X.json: what pictures the weights expect
 needs  pip install -r requirements/convert.txt
 """
-
-
-def positive(word):
-    """argparse's type of a number above 0."""
-    value = float(word)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {word}")
-    return value
 
 
 def parse_arguments():

@@ -7,6 +7,7 @@ import _init_paths  # noqa: F401
 
 from lib.utils.cli import config_from, make_parser, run_folder
 from lib.utils.errors import UserError
+from lib.utils.files import write_json
 from lib.utils.runtime import choose_device, import_paddle, make_folder, make_logger, replacing, run_script
 
 
@@ -98,7 +99,7 @@ def main():
     import_paddle()
     from lib.core.checkpoint import CHECKPOINT_NAME
     from lib.core.config import dump_config
-    from lib.core.report import describe_run, write_json
+    from lib.core.report import describe_run
     from lib.core.weight_record import check_record
     from lib.models.pose_resnet import count_parameters
 

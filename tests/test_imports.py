@@ -12,7 +12,10 @@ WITHOUT_PADDLE = [
     "lib.core.skeletons", "lib.core.report", "lib.utils.transforms", "lib.utils.image", "lib.utils.vis",
     "lib.utils.errors", "lib.utils.cli", "lib.utils.runtime", "lib.dataset.joints_dataset", "lib.dataset.mpii",
     "lib.dataset.augment", "lib.dataset.loader", "lib.dataset.build", "lib.core.convert", "lib.core.weight_record",
-    "lib.dataset.swaps", "lib.dataset.check", "lib.dataset.check_report",
+    "lib.dataset.swaps", "lib.dataset.check", "lib.dataset.check_report", "lib.core.build", "lib.core.detector",
+    "lib.core.media", "lib.core.model_metadata", "lib.core.onnx_predictor", "lib.core.onnx_session", "lib.core.people",
+    "lib.core.pose_app", "lib.core.pose_results", "lib.core.skeleton_file", "lib.utils.parser", "lib.utils.progress",
+    "lib.utils.picture_header",
 ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.io
 import toy
+from clips import write_video
 
 from lib.core.skeletons import MPII
 from lib.dataset.mpii import read_mpii
@@ -143,3 +144,29 @@ def test_weights_that_are_not_numbers_draw_nothing(paddle, place, picture, monke
     error = capfd.readouterr().err
     assert ended.value.code == 1 and error.count("\n") == 1 and "the network's heatmaps are not finite" in error
     assert not list((tmp_path / "out").glob("*"))
+
+
+def test_a_folder_with_a_video_and_something_bad_goes_through_and_the_exit_code_says_so(call, place, tmp_path, picture):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(picture.read_bytes())
+    (folder / "b.jpg").write_bytes(picture.read_bytes()[:500])
+    write_video(folder / "clip.mp4")
+    with pytest.raises(SystemExit) as ended:
+        call("infer", "--img-file", folder, "--output", tmp_path / "out")
+    assert ended.value.code == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "a_pose.jpg", "a_pose.json", "clip_pose.jsonl", "clip_pose.mp4",
+    ]  # fmt: skip
+
+
+def test_five_lines_of_python_give_what_the_script_gives(call, place, picture):
+    from lib.core.build import load_predictor
+
+    boxes = [(10, 12, 60, 80), (40.5, 20, 50, 70)]
+    _, entries = infer(call, place, picture, "--bbox", *boxes[0], "--bbox", *boxes[1], "--no-flip-test")
+    predictor = load_predictor(place / "toy.yaml", place / "w.pdparams", {"TEST.FLIP_TEST": False})
+    keypoints, scores = predictor.predict(cv2.imread(str(picture)), boxes)
+    assert keypoints.shape == (2, 16, 2) and scores.shape == (2, 16)
+    for entry, joints, values in zip(entries, keypoints, scores, strict=True):
+        np.testing.assert_allclose(entry["keypoints"], np.column_stack([joints, values]).ravel(), rtol=1e-5, atol=1e-4)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lib.core.config import read_config
 from lib.core.predictor import PosePredictor, PoseSettings
 from lib.core.weight_record import check_record
 from lib.utils.errors import UserError
@@ -55,3 +56,14 @@ def build_predictor(config, run):
             batch_size=test.batch_size,
         ),
     )
+
+
+def load_predictor(experiment, model_file, overrides=None):
+    """The PosePredictor of an experiment's YAML file and of weights: .pdparams, .pdckpt or .onnx.
+
+    overrides: {dotted key: value} of the experiment, such as {"TEST.FLIP_TEST": True, "GPUS": "cpu"}.
+    Raises UserError where either cannot be read, or where the two do not belong together.
+    """
+    config = read_config(experiment, {"TEST.MODEL_FILE": str(model_file), **(overrides or {})})
+    run, _ = open_network(config)
+    return build_predictor(config, run)

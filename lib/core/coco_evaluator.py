@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from lib.core.nms import oks_nms, soft_oks_nms
-from lib.core.report import write_json
 from lib.utils.errors import UserError
-from lib.utils.files import read_json
+from lib.utils.files import read_json, write_json
 from lib.utils.runtime import make_folder
 from lib.utils.transforms import PIXELS_PER_SCALE
 

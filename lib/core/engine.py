@@ -14,10 +14,12 @@ from lib.core.ema import WeightAverage
 from lib.core.evaluate import accuracy
 from lib.core.inference import PaddleRun, build_target, normalize_crops
 from lib.core.records import Config
-from lib.core.report import AverageMeter, architecture_name, draw_curves, table_lines, train_line, write_json
-from lib.core.validation import progress_bar, validate
+from lib.core.report import AverageMeter, architecture_name, draw_curves, table_lines, train_line
+from lib.core.validation import validate
 from lib.dataset.loader import BatchLoader
 from lib.utils.errors import RunError
+from lib.utils.files import write_json
+from lib.utils.progress import progress_bar
 from lib.utils.runtime import LOGGER_NAME
 from lib.utils.vis import save_debug_images
 

@@ -72,9 +72,11 @@ def from_json(text):
         settings = {key: _tuple(value) for key, value in values.items() if key in known}
         skeleton = Skeleton(**skeleton)
         skeleton.flip_pairs, skeleton.limb_indices  # noqa: B018 - they fail where names are not joints
+        return ModelMetadata(skeleton, **settings)
+    except UserError:
+        raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UserError(f"the model's metadata cannot be read ({type(error).__name__}: {error})") from error
-    return ModelMetadata(skeleton, **settings)
 
 
 def _is_number(value):

@@ -11,6 +11,7 @@ import numpy as np
 from lib.core.heatmap import flip_back, get_final_preds, shift_right
 from lib.utils.errors import RunError
 from lib.utils.image import crop_person
+from lib.utils.progress import Stopwatch
 from lib.utils.transforms import crop_of_box, get_affine_transform
 
 
@@ -33,7 +34,8 @@ def predict_heatmaps(run, crops, flip_pairs=None, shift_heatmap=True):
 class PoseSettings:
     """What a prediction depends on besides the weights.
 
-    image_size: (width, height) of the crops; flip_pairs None: no flip test; decode and sigma: see `get_final_preds`.
+    image_size: (width, height) of the crops; flip_pairs None: no flip test; decode and sigma: see `get_final_preds`;
+    padding: how much a person's box grows; batch_size: persons that go through the network at once.
     """
 
     image_size: tuple
@@ -44,37 +46,77 @@ class PoseSettings:
     unbiased: bool = False
     color_rgb: bool = False
     batch_size: int = 32
+    padding: float = 1.25
+
+
+@dataclass(frozen=True)
+class Poses:
+    """The joints of the N persons of one picture, in its pixels, and where they were looked for.
+
+    keypoints (N, K, 2) x, y; scores (N, K); centers, scales (N, 2) of the crops, see `crop_of_box`; heatmaps (N, H, W):
+    the highest of each person's K heatmaps at each place, None unless asked for.
+    """
+
+    keypoints: np.ndarray
+    scores: np.ndarray
+    centers: np.ndarray
+    scales: np.ndarray
+    heatmaps: np.ndarray | None = None
 
 
 class PosePredictor:
-    """The joints of people in a picture: crop, network, decode."""
+    """The joints of people in a picture: crop, network, decode. `clock` counts the seconds of each."""
 
-    def __init__(self, run, settings):
-        self.run, self.settings = run, settings
+    def __init__(self, run, settings, clock=None):
+        self.run, self.settings, self.clock = run, settings, clock or Stopwatch()
 
     def predict(self, image, boxes):
         """Joints of the persons in `boxes`.
 
         image: (H, W, 3) uint8 BGR; boxes: (N, 4) x, y, width, height in its pixels, N may be 0; they are fitted to the
-        network's aspect and grown by 1.25.
+        network's aspect and grown by 1.25 (the settings' padding).
         Returns keypoints (N, K, 2) float32, x and y in picture pixels (K is 0 where N is), and scores (N, K).
         """
-        boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-        size = self.settings.batch_size
-        parts = [self._predict_batch(image, boxes[start : start + size]) for start in range(0, len(boxes), size)]
-        if not parts:
-            return np.zeros((0, 0, 2), np.float32), np.zeros((0, 0), np.float32)
-        keypoints, scores = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        return keypoints, scores
+        (poses,) = self.predict_many([image], [boxes])
+        return poses.keypoints, poses.scores
 
-    def _predict_batch(self, image, boxes):
-        settings = self.settings
-        crops, (centers, scales) = [], crop_of_box(boxes, settings.image_size)
-        for center, scale in zip(centers, scales, strict=True):
-            matrix = get_affine_transform(center, scale, 0, settings.image_size, unbiased=settings.unbiased)
-            crops.append(crop_person(image, matrix, settings.image_size, settings.color_rgb))
-        heatmaps = predict_heatmaps(self.run, np.stack(crops), settings.flip_pairs, settings.shift_heatmap)
-        keypoints, scores = get_final_preds(
-            heatmaps, centers, scales, settings.decode, settings.sigma, settings.unbiased
-        )
-        return keypoints, scores[..., 0]
+    def predict_many(self, images, boxes, keep_heatmaps=False):
+        """The Poses of each of several pictures, whose persons go through the network in common batches.
+
+        images, boxes: sequences of what `predict` takes. Where nobody is in any of them K is 0.
+        """
+        boxes = [np.asarray(part, dtype=np.float64).reshape(-1, 4) for part in boxes]
+        counts = [len(part) for part in boxes]
+        owners, boxes = np.repeat(np.arange(len(images)), counts), np.concatenate(boxes)
+        centers, scales = crop_of_box(boxes, self.settings.image_size, self.settings.padding)
+        parts = []
+        for start in range(0, len(boxes), self.settings.batch_size):
+            batch = slice(start, start + self.settings.batch_size)
+            pictures = [images[owner] for owner in owners[batch]]
+            parts.append(self._predict_batch(pictures, centers[batch], scales[batch], keep_heatmaps))
+        arrays = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        arrays = arrays or [np.zeros((0, 0, 2), np.float32), np.zeros((0, 0), np.float32)]
+        ends = np.cumsum(counts)[:-1]
+        columns = (np.split(values, ends) for values in (*arrays[:2], centers, scales, *arrays[2:]))
+        return [Poses(*values) for values in zip(*columns, strict=True)]
+
+    def warm_up(self):
+        """Runs the network once on an empty crop: the first run of many a network takes longer than the others."""
+        width, height = self.settings.image_size
+        self.run(np.zeros((1, height, width, 3), np.uint8))
+        self.clock.seconds.clear()
+
+    def _predict_batch(self, images, centers, scales, keep_heatmaps):
+        settings, crops = self.settings, []
+        with self.clock.part("preprocess"):
+            for image, center, scale in zip(images, centers, scales, strict=True):
+                matrix = get_affine_transform(center, scale, 0, settings.image_size, unbiased=settings.unbiased)
+                crops.append(crop_person(image, matrix, settings.image_size, settings.color_rgb))
+            crops = np.stack(crops)
+        with self.clock.part("network"):
+            heatmaps = predict_heatmaps(self.run, crops, settings.flip_pairs, settings.shift_heatmap)
+        with self.clock.part("decode"):
+            keypoints, scores = get_final_preds(
+                heatmaps, centers, scales, settings.decode, settings.sigma, settings.unbiased
+            )
+        return (keypoints, scores[..., 0], heatmaps.max(axis=1)) if keep_heatmaps else (keypoints, scores[..., 0])

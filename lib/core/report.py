@@ -1,7 +1,5 @@
 """One dict of results for people and machines: log lines, the markdown table, results.json, pred.mat, curves."""
 
-import json
-import math
 import os
 import platform
 import subprocess
@@ -12,6 +10,7 @@ import numpy as np
 import scipy.io
 
 from lib.utils.errors import UserError
+from lib.utils.files import write_json
 from lib.utils.runtime import replacing
 
 
@@ -90,21 +89,6 @@ def _rate(value):
 def _clock(seconds):
     minutes, seconds = divmod(int(seconds), 60)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
-
-
-def _without_nan(value):
-    """JSON has no NaN: such figures become null."""
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def write_json(value, path, indent=1):
-    """Writes `value` as JSON, whole or not at all; indent None: on one line."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(_without_nan(value), indent=indent) + "\n", encoding="utf-8")
 
 
 def write_predictions(predictions, path):

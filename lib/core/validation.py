@@ -1,7 +1,6 @@
 """The validation loop, whatever runs the network. No Paddle here."""
 
 import math
-import sys
 import time
 
 import numpy as np
@@ -11,15 +10,8 @@ from lib.core.heatmap import get_final_preds, outer_product
 from lib.core.predictor import predict_heatmaps
 from lib.core.report import AverageMeter, validation_line
 from lib.utils.errors import RunError
+from lib.utils.progress import progress_bar
 from lib.utils.vis import save_debug_images
-
-
-def progress_bar(total, description):
-    """A tqdm bar beneath the log lines on a terminal; none where either of the two goes to a pipe or file."""
-    from tqdm import tqdm
-
-    disable = None if sys.stdout.isatty() else True  # None: tqdm looks at stderr itself
-    return tqdm(total=total, desc=description, disable=disable, leave=False)
 
 
 def validate(config, loader, run, log, prefix=None):

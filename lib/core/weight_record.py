@@ -13,8 +13,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib.core.config import read_config
-from lib.core.report import write_json
 from lib.utils.errors import UserError
+from lib.utils.files import write_json
 from lib.utils.image import DEVIATION, MEAN
 
 Three = tuple[float, float, float]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.core.validation import progress_bar
 from lib.dataset.coco import NO_AREA
 from lib.dataset.joints_dataset import Persons, missing_pictures
 from lib.dataset.swaps import ENOUGH_PERSONS, LEAST_FACING, facing_share, swap_gains
 from lib.utils.errors import UserError
 from lib.utils.image import picture_size
+from lib.utils.progress import progress_bar
 
 SMALL_BOX = 16  # pixels on the longer side, below which there is nothing to learn from
 BORDER = 1.0  # pixels a joint may lie outside: sources differ in whether they count from 0, 1 or a pixel's corner

@@ -4,10 +4,9 @@ from zipfile import is_zipfile
 
 import numpy as np
 
-from lib.dataset.coco_truth import checked_box, finite, what_is_wrong
 from lib.dataset.joints_dataset import Persons
 from lib.utils.errors import UserError
-from lib.utils.files import read_json
+from lib.utils.files import checked_box, finite, read_json, what_is_wrong
 from lib.utils.image import open_archive
 from lib.utils.transforms import crop_of_box
 

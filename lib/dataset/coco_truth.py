@@ -1,7 +1,6 @@
 """COCO's annotation files (and others in their form): what they say, checked. No Paddle here."""
 
 import contextlib
-import sys
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from lib.utils.errors import UserError
-from lib.utils.files import read_json
+from lib.utils.files import MAXIMUM_PIXELS, checked_box, finite, read_json, what_is_wrong
 
 LAYOUT = (
     "COCO's pictures and annotations (2017 Train/Val images and annotations) come from cocodataset.org; they go to "
     "data/coco/images/{train2017,val2017}/*.jpg and data/coco/annotations/person_keypoints_{train2017,val2017}.json"
 )
-MAXIMUM_PIXELS = 1e6
 PERSON = "person"
 # What is kept of the file's objects while it is read; the polygons of train2017 alone would take a gigabyte
 KEPT = frozenset(
@@ -89,11 +87,6 @@ def _compact(pairs):
     return record
 
 
-def what_is_wrong(error):
-    """A KeyError, TypeError or ValueError of reading a record, in words."""
-    return f"no {error}" if isinstance(error, KeyError) else error
-
-
 def _size(value):
     if not isinstance(value, (int, float)) or not 0 < value < MAXIMUM_PIXELS:
         raise ValueError(f"a width or height of {value!r}; expected pixels above 0 and below a million")
@@ -138,18 +131,3 @@ def _checked(record, images, skeleton):
         "area": box[2] * box[3] if area is None else finite(area, "an area"),
         "iscrowd": int(finite(record.get("iscrowd", 0), "an iscrowd") > 0), "keypoints": keypoints,
     }  # fmt: skip
-
-
-def finite(value, what):
-    """A number of a JSON file as a float; ValueError, naming `what` it is, where it is none or not finite."""
-    if not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
-        raise ValueError(f"{what} of {value!r}; expected a finite number")
-    return float(value)
-
-
-def checked_box(value):
-    """A box of a JSON file as four floats; ValueError where it cannot be one."""
-    good = isinstance(value, list) and len(value) == 4
-    if not good or not all(isinstance(number, (int, float)) and abs(number) < MAXIMUM_PIXELS for number in value):
-        raise ValueError(f"a box of {value!r}; expected x, y, width, height in finite pixels below a million")
-    return [float(number) for number in value]

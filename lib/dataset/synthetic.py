@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from lib.core.evaluators import MPII_MAT_JOINTS
 from lib.dataset.synthetic_people import draw_picture
-from lib.utils.cli import OneLineParser
 from lib.utils.errors import RunError, UserError
+from lib.utils.parser import OneLineParser
 from lib.utils.runtime import run_script
 
 GENERATOR_VERSION = 1

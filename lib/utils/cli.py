@@ -1,20 +1,13 @@
 """The command line that the scripts share. Imports no Paddle, so that --help and a typo answer at once."""
 
-import argparse
 import time
 from pathlib import Path
 
 from lib.core.config import parse_overrides, read_config
 from lib.core.report import model_name
 from lib.utils.errors import UserError
+from lib.utils.parser import OneLineParser
 from lib.utils.runtime import make_folder
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """One line for a wrong option, like every other error of the project."""
-
-    def error(self, message):
-        self.exit(2, f"error: {message}; {self.prog} --help lists the options\n")
 
 
 def make_experiment_parser(description):

@@ -1,5 +1,6 @@
 """Reading pictures, and the one way a picture becomes numbers for the network. No Paddle here."""
 
+import contextlib
 import io
 import os
 import zipfile
@@ -10,10 +11,13 @@ import cv2
 import numpy as np
 
 from lib.utils.errors import UserError
+from lib.utils.picture_header import header_size
 
 # Mean and deviation of ImageNet in the order the original code applies them: to the channels as OpenCV reads them (BGR)
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
+MOST_PIXELS = 2**28  # of a picture, decoded: 0.8 GB
+LONGEST_SIDE = 2**15 - 2  # OpenCV cannot warp longer ones
 
 
 @lru_cache(maxsize=8)
@@ -59,18 +63,29 @@ def read_image(path, use_orientation=False):
 
     use_orientation: turn the picture as its EXIF orientation says, as viewers do. Data sets are read without:
     their annotations are in the stored pixels, as in the original.
-    Raises UserError for a missing, truncated or unreadable picture and names it.
+    Raises UserError for a missing, truncated, unreadable or enormous picture and names it.
     """
     data = read_bytes(path)
     if _is_cut_off(data):
         raise UserError(f"the picture {path} is truncated ({len(data)} bytes): copy or download it again")
+    _refuse_huge(path, data)
     image = None
     if data:
         flags = cv2.IMREAD_COLOR if use_orientation else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        with contextlib.suppress(cv2.error):  # beyond a limit of its own
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if image is None:
         raise UserError(f"the picture {path} cannot be decoded ({len(data)} bytes): is it a picture?")
     return image
+
+
+def _refuse_huge(path, data):
+    width, height = header_size(data) or (0, 0)
+    if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE:
+        raise UserError(
+            f"the picture {path} has {width}x{height} pixels; the most are {LONGEST_SIDE} on a side and "
+            f"{MOST_PIXELS // 10**6} million in all: make it smaller"
+        )
 
 
 def picture_size(path):
@@ -93,13 +108,13 @@ def picture_size(path):
         raise UserError(f"the picture {path} cannot be read: {type(error).__name__}") from error
 
 
-def normalization(pixel_scale=255.0):
+def normalization(pixel_scale=255.0, mean=MEAN, deviation=DEVIATION):
     """(factor, offset), each (3,) float32: normalised = pixel * factor + offset, per channel.
 
-    The same as (pixel / pixel_scale - MEAN) / DEVIATION. The earlier Paddle port used a pixel_scale of 1.
+    The same as (pixel / pixel_scale - mean) / deviation. The earlier Paddle port used a pixel_scale of 1.
     """
-    deviation = np.array(DEVIATION, dtype=np.float64)
-    return (1 / (pixel_scale * deviation)).astype(np.float32), (-np.array(MEAN) / deviation).astype(np.float32)
+    mean, deviation = np.array(mean, dtype=np.float64), np.array(deviation, dtype=np.float64)
+    return (1 / (pixel_scale * deviation)).astype(np.float32), (-mean / deviation).astype(np.float32)
 
 
 def crop_person(image, matrix, output_size, color_rgb=False):
@@ -111,10 +126,12 @@ def crop_person(image, matrix, output_size, color_rgb=False):
     return np.ascontiguousarray(crop[..., ::-1]) if color_rgb else crop
 
 
-def crops_to_input(crops, pixel_scale=255.0):
+def crops_to_input(crops, pixel_scale=255.0, mean=MEAN, deviation=DEVIATION):
     """uint8 crops (N, h, w, 3) in the network's colour order -> its input (N, 3, h, w) float32."""
-    factor, offset = normalization(pixel_scale)
-    planes = np.moveaxis(crops, -1, 1).astype(np.float32)
-    planes *= factor[:, None, None]
-    planes += offset[:, None, None]
-    return np.ascontiguousarray(planes)
+    factor, offset = normalization(pixel_scale, mean, deviation)
+    count, height, width, channels = crops.shape
+    planes = np.empty((count, channels, height, width), np.float32)
+    for channel in range(channels):  # one after the other: ten times faster than to turn floats round
+        np.multiply(crops[..., channel], factor[channel], out=planes[:, channel], dtype=np.float32)
+        planes[:, channel] += offset[channel]
+    return planes

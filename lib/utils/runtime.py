@@ -88,9 +88,11 @@ class _BarHandler(logging.StreamHandler):
     """Writes above a progress bar instead of through it."""
 
     def emit(self, record):
-        from tqdm import tqdm
-
-        tqdm.write(self.format(record), file=self.stream)
+        tqdm = sys.modules.get("tqdm")  # where nobody imported it there is no bar
+        if tqdm is None:
+            self.stream.write(self.format(record) + self.terminator)
+        else:
+            tqdm.tqdm.write(self.format(record), file=self.stream)
         self.flush()
 
 
@@ -124,13 +126,14 @@ def make_folder(path):
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path, ending=".part"):
     """A temporary file name beside `path` that becomes `path` when the block ends well; nothing is left otherwise.
 
+    ending: of the temporary name, for writers that go by it.
     Raises RunError where the disk does not take it; the old file is whole then.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{ending}")
     try:
         yield temporary
         with open(temporary, "rb+") as file:

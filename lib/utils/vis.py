@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from lib.core.heatmap import get_max_preds
+from lib.utils.transforms import get_affine_transform
 
 LEFT_COLOR, RIGHT_COLOR, MIDDLE_COLOR = (230, 150, 40), (60, 90, 240), (80, 200, 120)  # BGR
 BOX_COLOR = (255, 255, 255)
@@ -33,6 +34,29 @@ def draw_pose(image, joints, drawn, skeleton):
         if point:
             cv2.circle(image, point, thickness + 1, side_color(name), -1, cv2.LINE_AA)
     return image
+
+
+def draw_people(image, boxes, keypoints, drawn, skeleton):
+    """Draws N persons' boxes (N, 4) and poses (N, K, 2) into `image`, in place; drawn (N, K): which joints to draw."""
+    for box, joints, shown in zip(boxes, keypoints, drawn, strict=True):
+        x, y, width, height = (round(value) for value in box.tolist())
+        cv2.rectangle(image, (x, y), (x + width, y + height), BOX_COLOR, 1)
+        draw_pose(image, joints, shown, skeleton)
+    return image
+
+
+def overlay_heatmaps(image, poses, unbiased=False):
+    """A copy of a picture (H, W, 3) with the heatmaps of its Poses over it, red where they are highest."""
+    height, width = image.shape[:2]
+    highest = np.zeros((height, width), np.float32)
+    for heatmap, center, scale in zip(poses.heatmaps, poses.centers, poses.scales, strict=True):
+        matrix = get_affine_transform(center, scale, 0, heatmap.shape[::-1], unbiased=unbiased)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        np.maximum(highest, cv2.warpAffine(heatmap, matrix, (width, height), flags=flags), out=highest)
+    highest = np.clip(highest, 0, 1)
+    colored = cv2.applyColorMap((highest * 255).astype(np.uint8), cv2.COLORMAP_JET)
+    share = 0.8 * highest[..., None]  # the picture stays as it is where no joint is
+    return (image * (1 - share) + colored * share).astype(np.uint8)
 
 
 def make_grid(images, columns=GRID_COLUMNS, gap=2):

@@ -69,3 +69,50 @@ def test_more_boxes_than_a_batch_give_the_same_as_one_by_one():
 def test_no_box_gives_no_person_and_runs_no_network():
     keypoints, scores = PosePredictor(None, PoseSettings((64, 64))).predict(spotted_picture([]), [])
     assert len(keypoints) == len(scores) == 0
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 50])
+def test_persons_of_several_pictures_get_the_joints_of_their_own(batch_size):
+    spots = [[(60, 70), (220, 130)], [], [(40, 80), (90, 50), (200, 100)], []]
+    predictor = PosePredictor(brightest, PoseSettings((64, 64), batch_size=batch_size))
+    pictures = [spotted_picture(places) for places in spots]
+    boxes = [[(x - 20, y - 20, 40, 40) for x, y in places] for places in spots]
+    every = predictor.predict_many(pictures, boxes)
+    assert [len(poses.keypoints) for poses in every] == [2, 0, 3, 0]
+    for picture, part, poses in zip(pictures, boxes, every, strict=True):
+        keypoints, scores = predictor.predict(picture, part)
+        if part:
+            np.testing.assert_array_equal(poses.keypoints, keypoints)
+            np.testing.assert_array_equal(poses.scores, scores)
+        assert poses.heatmaps is None and poses.centers.shape == (len(part), 2)
+
+
+def test_heatmaps_are_kept_where_asked_for_the_highest_of_each_place():
+    def two_joints(crops):
+        heatmaps = brightest(crops)
+        return np.concatenate([heatmaps, 300 - heatmaps], axis=1)
+
+    predictor = PosePredictor(two_joints, PoseSettings((64, 96)))
+    picture, boxes = spotted_picture([(60, 70)]), [(40, 40, 40, 60)]
+    (poses,) = predictor.predict_many([picture], [boxes], keep_heatmaps=True)
+    assert poses.heatmaps.shape == (1, 24, 16)
+    assert poses.heatmaps.max() == 300 and poses.heatmaps.min() >= 150
+
+
+def test_the_padding_counts():
+    spot = [(60, 70)]
+    narrow, wide = (
+        PosePredictor(brightest, PoseSettings((64, 64), padding=padding)).predict_many(
+            [spotted_picture(spot)], [[(30, 40, 60, 60)]]
+        )
+        for padding in (1.25, 2.0)
+    )
+    np.testing.assert_allclose(wide[0].scales / narrow[0].scales, 1.6, rtol=1e-6)
+
+
+def test_the_clock_counts_each_part_and_not_the_warm_up():
+    predictor = PosePredictor(brightest, PoseSettings((64, 64)))
+    predictor.warm_up()
+    assert predictor.clock.seconds == {}
+    predictor.predict(spotted_picture([(60, 70)]), [(30, 40, 60, 60)])
+    assert predictor.clock.seconds.keys() == {"preprocess", "network", "decode"}

@@ -22,7 +22,6 @@ from lib.core.report import (
     report_results,
     table_lines,
     train_line,
-    write_json,
     write_predictions,
 )
 from lib.utils.errors import UserError
@@ -110,15 +109,6 @@ def test_results_go_to_the_log_and_to_results_json_with_their_conditions(tmp_pat
     assert written["name"] == "arch" and written["conditions"] == conditions
     assert written["results"]["true_mean_at_0.1"] == 29.1  # with the figure that the table leaves out
     assert written["results"]["Ankle"] is None
-
-
-def test_figures_that_json_does_not_know_become_null_at_any_depth(tmp_path):
-    value = {"a": math.nan, "b": [1, (math.inf, {"c": -math.inf, "d": "nan"})], "e": np.float64("nan"), "f": True}
-    write_json(value, tmp_path / "x.json")
-    text = (tmp_path / "x.json").read_text()
-    assert json.loads(text, parse_constant=pytest.fail) == {
-        "a": None, "b": [1, [None, {"c": None, "d": "nan"}]], "e": None, "f": True,
-    }  # fmt: skip
 
 
 def test_predictions_come_back_from_pred_mat_which_is_1_based(tmp_path):

@@ -1,0 +1,34 @@
+"""A command line whose mistakes are one line. Imports nothing of the configuration: deploy.py runs without pydantic."""
+
+import argparse
+import math
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """One line for a wrong option, like every other error of the project."""
+
+    def error(self, message):
+        self.exit(2, f"error: {message}; {self.prog} --help lists the options\n")
+
+
+def positive(word):
+    """argparse's type of a number above 0."""
+    value = number(word)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {word}")
+    return value
+
+
+def count(word):
+    """argparse's type of a whole number above 0."""
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {word}")
+    return int(word)
+
+
+def number(word):
+    """argparse's type of a finite number."""
+    value = float(word)
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"expected a finite number, got {word}")
+    return value

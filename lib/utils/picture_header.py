@@ -1,0 +1,74 @@
+"""A picture's size from its first bytes, without decoding it or needing Pillow."""
+
+import struct
+
+# the markers of a JPEG's frame header; C4, C8 and CC are of other segments
+FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+WIDTH_TAG, HEIGHT_TAG, SHORT = 256, 257, 3  # of TIFF
+
+
+def header_size(data):
+    """(width, height) as the header of a JPEG, PNG, WebP, BMP, GIF or TIFF says; None where it is of no such file."""
+    readers = {b"\xff\xd8": _jpeg_size, b"\x89PNG": _png_size, b"RIFF": _webp_size, b"BM": _bmp_size,
+               b"GIF8": _gif_size, b"II*\0": _tiff_size, b"MM\0*": _tiff_size}  # fmt: skip
+    for start, reader in readers.items():
+        if data.startswith(start):
+            try:
+                return reader(data)
+            except (struct.error, IndexError, KeyError):  # it ends too early
+                return None
+    return None
+
+
+def _jpeg_size(data):
+    place = 2
+    while True:
+        if data[place] != 0xFF:
+            return None
+        marker = data[place + 1]
+        if marker in FRAME_MARKERS:
+            height, width = struct.unpack_from(">HH", data, place + 5)
+            return width, height
+        if marker == 0xFF:  # a byte to fill up
+            place += 1
+        elif 0xD0 <= marker <= 0xD9 or marker == 1:  # without a length
+            place += 2
+        else:
+            place += 2 + struct.unpack_from(">H", data, place + 2)[0]
+
+
+def _png_size(data):
+    return struct.unpack_from(">II", data, 16)
+
+
+def _bmp_size(data):
+    width, height = struct.unpack_from("<ii", data, 18)
+    return abs(width), abs(height)  # below 0: the rows are stored from the top
+
+
+def _gif_size(data):
+    return struct.unpack_from("<HH", data, 6)
+
+
+def _webp_size(data):
+    chunk = data[12:16]
+    if chunk == b"VP8X":
+        return tuple(1 + int.from_bytes(data[start : start + 3], "little") for start in (24, 27))
+    if chunk == b"VP8L":
+        bits = struct.unpack_from("<I", data, 21)[0]
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if chunk == b"VP8 ":
+        return tuple(side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
+    return None
+
+
+def _tiff_size(data):
+    order = "<" if data[:1] == b"I" else ">"
+    (start,) = struct.unpack_from(f"{order}I", data, 4)
+    (entries,) = struct.unpack_from(f"{order}H", data, start)
+    sides = {}
+    for place in range(start + 2, start + 2 + 12 * entries, 12):
+        tag, kind = struct.unpack_from(f"{order}HH", data, place)
+        if tag in (WIDTH_TAG, HEIGHT_TAG):
+            (sides[tag],) = struct.unpack_from(order + ("H" if kind == SHORT else "I"), data, place + 8)
+    return sides[WIDTH_TAG], sides[HEIGHT_TAG]

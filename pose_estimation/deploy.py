@@ -1,0 +1,72 @@
+"""Finds the joints of people in pictures and videos by an exported model: NumPy, OpenCV and ONNX Runtime, no Paddle."""
+
+import _init_paths  # noqa: F401
+
+from lib.core.media import find_media
+from lib.core.onnx_predictor import OnnxPosePredictor
+from lib.core.onnx_session import PROVIDERS
+from lib.core.people import find_people_by
+from lib.core.pose_app import PoseApp, add_result_options, run_app, settings_of
+from lib.core.skeleton_file import read_skeleton
+from lib.utils.errors import UserError
+from lib.utils.parser import OneLineParser, count, number, positive
+from lib.utils.runtime import make_logger, run_script
+
+
+def parse_arguments():
+    parser = OneLineParser(description=__doc__, allow_abbrev=False)
+    about = "a picture, a video, a folder of them, or a pattern in quotes such as 'photos/*.jpg'"
+    parser.add_argument("--img", metavar="PATH", required=True, help=about)
+    parser.add_argument("--model", metavar="X.onnx", required=True, help="the model, as export.py writes it")
+    parser.add_argument("--type", default="ONNX", metavar="ONNX", help="the model's kind; ONNX is the only one")
+    about = "{} of the network's input, for models that leave it open (default: what it was trained at)"
+    parser.add_argument("--width", type=count, metavar="PIXELS", help=about.format("width"))
+    parser.add_argument("--height", type=count, metavar="PIXELS", help=about.format("height"))
+    parser.add_argument("--flip-test", action="store_true", help="average with the mirrored picture")
+    about = "where it runs (default %(default)s: CUDA where ONNX Runtime has it, or the CPU)"
+    parser.add_argument("--provider", default="auto", choices=("auto", *PROVIDERS), help=about)
+    about = "persons that go through the network at once (default %(default)s)"
+    parser.add_argument("--batch_size", type=count, default=8, metavar="N", help=about)
+    add_result_options(parser, "output/deploy")
+    add_assumptions(parser)
+    return parser.parse_args()
+
+
+def add_assumptions(parser):
+    """The options that stand for the metadata of models without any."""
+    group = parser.add_argument_group("for models that do not say it themselves")
+    group.add_argument("--dataset", metavar="NAME", help="the joints: coco, mpii, or a skeleton's JSON file")
+    about = "of the three channels after the division (default: ImageNet's)"
+    group.add_argument("--mean", nargs=3, type=number, metavar="N", help=about)
+    group.add_argument("--std", nargs=3, type=positive, metavar="N", help=about)
+    about = "what pixels are divided by (default 255)"
+    group.add_argument("--pixel-scale", type=positive, metavar="N", help=about)
+    group.add_argument("--rgb", action="store_const", const=True, help="the model wants RGB pictures (default: BGR)")
+
+
+def assumptions(arguments):
+    """{field of ModelMetadata: value} of what was given in the metadata's place."""
+    values = {
+        "skeleton": arguments.dataset and read_skeleton(arguments.dataset), "mean": arguments.mean,
+        "deviation": arguments.std, "pixel_scale": arguments.pixel_scale, "color_rgb": arguments.rgb,
+    }  # fmt: skip
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if value}
+
+
+def main():
+    arguments = parse_arguments()
+    if arguments.type.upper() != "ONNX":
+        raise UserError(f"--type {arguments.type}: only ONNX models run here; export.py makes one")
+    paths = find_media(arguments.img)
+    size = arguments.width, arguments.height
+    predictor = OnnxPosePredictor(
+        arguments.model, size, arguments.flip_test, arguments.provider, assumptions(arguments), arguments.batch_size
+    )
+    find_people = find_people_by(arguments, arguments.provider)
+    settings = settings_of(arguments, predictor.skeleton, unbiased=predictor.metadata.unbiased)
+    app = PoseApp(predictor, find_people, settings, make_logger(), arguments.show)
+    run_app(app, paths, (*predictor.lines, find_people.line))
+
+
+if __name__ == "__main__":
+    run_script(main)

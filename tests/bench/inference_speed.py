@@ -1,0 +1,111 @@
+"""How fast a picture becomes a pose: ONNX Runtime, OpenCV's dnn and Paddle on one network, and deployment's own part.
+
+    python tests/bench/inference_speed.py --cfg YAML --model-file X.pdparams --model output/onnx/posenet.onnx
+
+One person a picture, on the CPU; medians in milliseconds after a warm-up. Then persons a second in batches, and the
+seconds from the start of deploy.py to its end, with one picture.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT))
+
+from lib.core.build import open_network
+from lib.core.config import read_config
+from lib.core.onnx_predictor import OnnxPosePredictor
+from lib.utils.image import crops_to_input
+from lib.utils.runtime import prepare_processor, run_script
+
+PICTURE_SIZE, BOX = (720, 1280, 3), (400, 100, 300, 560)
+MEASURED = ("preprocess", "network", "decode")
+
+
+def median_ms(action, rounds):
+    """The median time of an action in milliseconds, after three runs that do not count."""
+    times = []
+    for number in range(rounds + 3):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+        if number < 3:
+            times.clear()
+    return 1000 * float(np.median(times))
+
+
+def say(name, milliseconds):
+    print(f"{name:<52}{milliseconds:8.2f} ms", flush=True)
+
+
+def measure_deployment(predictor, picture, rounds):
+    """Prints deploy.py's times for one person, and what the network alone takes in the same session."""
+    run, (width, height) = predictor.run, predictor.metadata.image_size
+    values = crops_to_input(np.zeros((1, height, width, 3), np.uint8))
+    bare = median_ms(lambda: run.session.run([run.output], {run.input.name: values}), rounds)
+    parts = {name: [] for name in MEASURED}
+
+    def predict():
+        predictor.clock.seconds.clear()
+        predictor.predict(picture, [BOX])
+        for name in MEASURED:
+            parts[name].append(1000 * predictor.clock.seconds[name])
+
+    total = median_ms(predict, rounds)
+    say("ONNX Runtime, session.run alone", bare)
+    say("deployment, picture and box to joints", total)
+    for name in MEASURED:
+        say(f"  of which {name}", float(np.median(parts[name][3:])))
+    eight = median_ms(lambda: predictor.predict(picture, [BOX] * 8), max(3, rounds // 4))
+    print(
+        f"persons a second: {1000 / total:.1f} one by one, {8000 / eight:.1f} in batches of 8, "
+        f"{total * 8 / eight:.2f} times as many"
+    )
+
+
+def measure_start(arguments, count=5):
+    """The median seconds of a whole deploy.py with one picture."""
+    with tempfile.TemporaryDirectory() as folder:
+        cv2.imwrite(f"{folder}/x.jpg", np.full((480, 640, 3), 99, np.uint8))
+        words = [sys.executable, ROOT / "pose_estimation" / "deploy.py", "--provider", "cpu"]
+        words += ["--img", f"{folder}/x.jpg", "--model", arguments.model, "--output", folder]
+        start = median_ms(lambda: subprocess.run(words, check=True, capture_output=True), count)
+    print(f"deploy.py from start to end, one picture: {start / 1000:.2f} s")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cfg", required=True, help="the experiment of the network")
+    parser.add_argument("--model-file", required=True, help="its weights")
+    parser.add_argument("--model", required=True, help="the same as export.py wrote it")
+    parser.add_argument("--rounds", type=int, default=30)
+    arguments = parser.parse_args()
+    prepare_processor()
+    picture = np.random.default_rng(0).integers(0, 256, PICTURE_SIZE, dtype=np.uint8)
+    predictor = OnnxPosePredictor(arguments.model, provider="cpu")
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start; {predictor.lines[0]}")
+    measure_deployment(predictor, picture, arguments.rounds)
+    width, height = predictor.metadata.image_size
+    crops = np.zeros((1, height, width, 3), np.uint8)
+    try:
+        network, values = cv2.dnn.readNetFromONNX(str(arguments.model)), crops_to_input(crops)
+        forward = median_ms(lambda: network.setInput(values) or network.forward(), arguments.rounds)
+        say("cv2.dnn, the network alone", forward)
+    except cv2.error as error:
+        print(f"cv2.dnn cannot run it: {' '.join(str(error).split())[:150]}")
+    config = read_config(arguments.cfg, {"TEST.MODEL_FILE": arguments.model_file, "GPUS": "cpu"})
+    run, _ = open_network(config)
+    say("Paddle eager, the network with its normalisation", median_ms(lambda: run(crops), arguments.rounds))
+    measure_start(arguments)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,199 @@
+"""Pictures and videos: what a path means, the names of results, frames in and out."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import SIZE, write_video
+
+from lib.core.media import (
+    VideoFile,
+    find_media,
+    image_id_of,
+    is_video,
+    refuse_replacing,
+    result_names,
+    video_writer,
+    write_picture,
+)
+from lib.utils.errors import RunError, UserError
+
+# -- what a path means -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.jpg", "a.PNG", "c.mp4", "notes.txt", ".hidden.jpg"):
+        (tmp_path / name).touch()
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "d.webp").touch()
+    return tmp_path
+
+
+def test_a_file_is_itself_whatever_its_name(folder):
+    assert find_media(str(folder / "notes.txt")) == [folder / "notes.txt"]
+
+
+def test_a_folder_is_its_pictures_and_videos_by_name(folder):
+    assert [path.name for path in find_media(folder)] == ["a.PNG", "b.jpg", "c.mp4"]
+
+
+def test_a_pattern_is_what_it_matches(folder):
+    assert [path.name for path in find_media(f"{folder}/*.jpg")] == ["b.jpg"]
+    assert [path.name for path in find_media(f"{folder}/**/*.[wj]*")] == ["b.jpg", "d.webp"]
+
+
+def test_a_name_with_brackets_is_a_file_first(tmp_path):
+    (tmp_path / "a[1].jpg").touch()
+    assert find_media(tmp_path / "a[1].jpg") == [tmp_path / "a[1].jpg"]
+
+
+def test_a_member_of_an_archive_is_a_picture():
+    assert find_media("images.zip@a.jpg") == [Path("images.zip@a.jpg")]
+
+
+@pytest.mark.parametrize("place", ["nowhere.jpg", "*.gif", "empty"])
+def test_where_nothing_is_there_is_an_error_that_names_it(folder, monkeypatch, place):
+    (folder / "empty").mkdir()
+    monkeypatch.chdir(folder)
+    with pytest.raises(UserError, match=place.replace("*", r"\*")):
+        find_media(place)
+
+
+@pytest.mark.parametrize(("name", "video"), [("a.mp4", True), ("a.MOV", True), ("a.jpg", False), ("mp4", False)])
+def test_a_video_is_told_by_its_ending(name, video):
+    assert is_video(Path(name)) is video
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("000000000785.jpg", 785), ("COCO_val2014_000000000785.jpg", 785), ("785.png", 785), ("IMG_785.jpg", "IMG_785"),
+        ("a.b.jpg", "a.b"),
+    ],
+)  # fmt: skip
+def test_cocos_number_of_a_picture_is_in_its_name(name, expected):
+    assert image_id_of(Path("folder") / name) == expected
+
+
+def test_results_of_files_whose_names_are_alike_do_not_replace_each_other():
+    paths = [Path(name) for name in ("x/a.jpg", "x/a.png", "y/a.png", "x/b.jpg")]
+    assert list(result_names(paths).values()) == ["a", "a_png", "a_png_2", "b"]
+
+
+def test_a_result_may_not_replace_an_input(tmp_path):
+    paths = [tmp_path / "a.jpg", tmp_path / "a_pose.jpg"]
+    with pytest.raises(UserError, match=r"a_pose\.jpg is one of the inputs: choose another --output"):
+        refuse_replacing(paths, result_names(paths), tmp_path)
+    refuse_replacing(paths, result_names(paths), tmp_path / "elsewhere")
+    refuse_replacing(paths[:1], result_names(paths[:1]), tmp_path)
+
+
+# -- videos ----------------------------------------------------------------------------------------------------------
+
+
+def frames_of(path):
+    video = VideoFile(path)
+    frames = []
+    while (frame := video.read()) is not None:
+        frames.append((video.place - 1, frame))
+    video.close()
+    return video, frames
+
+
+def test_a_videos_frames_come_in_order_and_all(tmp_path):
+    video, frames = frames_of(write_video(tmp_path / "x.mp4"))
+    assert (video.rate, video.count, video.size, video.missing()) == (10.0, 5, SIZE, 0)
+    assert [number for number, _ in frames] == list(range(5))
+    for number, frame in frames:
+        assert frame.shape == (48, 64, 3) and abs(frame.mean() - 20 * number) < 4
+
+
+@pytest.mark.parametrize("content", [b"", b"not a video" * 100])
+def test_a_file_that_is_no_video_is_one_line(tmp_path, capfd, content):
+    (tmp_path / "x.mp4").write_bytes(content)
+    with pytest.raises(UserError, match=r"the video .*x\.mp4 has no frames that can be read"):
+        VideoFile(tmp_path / "x.mp4")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_video_that_was_cut_off_is_one_line(tmp_path):
+    whole = write_video(tmp_path / "whole.mp4", count=50).read_bytes()
+    (tmp_path / "x.mp4").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="no frames that can be read"):
+        VideoFile(tmp_path / "x.mp4")
+
+
+class Capture:
+    """A cv2.VideoCapture of frames, None for one that cannot be decoded."""
+
+    def __init__(self, frames, count, rate=25.0):
+        self.frames, self.answers = list(frames), {cv2.CAP_PROP_FPS: rate, cv2.CAP_PROP_FRAME_COUNT: count}
+
+    def get(self, key):
+        return self.answers[key]
+
+    def read(self):
+        image = self.frames.pop(0) if self.frames else None
+        return image is not None, image
+
+    def release(self):
+        pass
+
+
+FRAME = np.zeros((4, 6, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("frames", "count", "numbers", "missing"),
+    [
+        ([FRAME] * 3, 3, [0, 1, 2], 0),
+        ([FRAME, None, FRAME], 3, [0, 2], 1),
+        ([None, FRAME], 2, [1], 1),
+        ([FRAME] * 3, 0, [0, 1, 2], 0),  # the header does not say how many
+        ([FRAME] * 3, -5, [0, 1, 2], 0),
+        ([FRAME] * 3, 4, [0, 1, 2], 0),  # or is wrong by one
+        ([FRAME] * 3, 10, [0, 1, 2], 7),
+        ([FRAME] * 5, 3, [0, 1, 2, 3, 4], 0),
+        ([FRAME], 1e9, [0], 10**9 - 1),
+    ],
+)
+def test_frames_that_cannot_be_decoded_are_left_out_and_counted(monkeypatch, frames, count, numbers, missing):
+    monkeypatch.setattr(cv2, "VideoCapture", lambda _: Capture(frames, count))
+    video, read = frames_of("x.mp4")
+    assert [number for number, _ in read] == numbers
+    assert video.missing() == missing
+
+
+@pytest.mark.parametrize("rate", [0.0, float("nan"), -1.0, 90000.0])
+def test_a_rate_that_cannot_be_becomes_the_usual_one(monkeypatch, rate):
+    monkeypatch.setattr(cv2, "VideoCapture", lambda _: Capture([FRAME], 1, rate))
+    assert VideoFile("x.mp4").rate == 25.0
+
+
+def test_a_video_that_failed_leaves_nothing(tmp_path):
+    with pytest.raises(ZeroDivisionError), video_writer(tmp_path / "x.mp4", 10, SIZE) as writer:
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+        raise ZeroDivisionError
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_video_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
+    closed = type("Closed", (), {"isOpened": lambda self: False, "release": lambda self: None})
+    monkeypatch.setattr(cv2, "VideoWriter", lambda *_: closed())
+    with pytest.raises(RunError, match=r"x\.mp4 cannot be written"), video_writer(tmp_path / "x.mp4", 10, SIZE):
+        pass
+
+
+# -- pictures --------------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (10, 12, 3), dtype=np.uint8)
+    write_picture(image, tmp_path / "a.png")
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "a.png")), image)
+    with pytest.raises(RunError, match="nowhere"):
+        write_picture(image, tmp_path / "nowhere" / "a.png")
+    assert os.listdir(tmp_path) == ["a.png"]
