@@ -119,7 +119,7 @@ def score(path, config):
 
     dataset = build_dataset(config, training=False)
     evaluator = build_evaluator(config, dataset.persons)
-    if not evaluator.has_truth:
+    if evaluator.no_truth:
         raise UserError(f"the set {config.dataset.test_set} has no ground truth to score the network by")
     loader = build_loader(config, dataset, training=False)
     try:

@@ -149,7 +149,7 @@ def open_exported(path, config, image_size=None):
     """The OnnxRun of an exported file on the CPU; image_size: (width, height), the experiment's where it is None."""
     size = image_size or config.model.image_size
     columns, rows = heatmap_size_of(size, config.model.extra.num_deconv_layers)
-    return OnnxRun(path, size, (config.model.num_joints, rows, columns), config.dataset.pixel_scale, use_gpu=False)
+    return OnnxRun(path, size, (config.model.num_joints, rows, columns), config.dataset.pixel_scale, gpu=None)
 
 
 def check_difference(share, limit=TOLERANCE):

