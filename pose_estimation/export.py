@@ -18,7 +18,7 @@ from lib.utils.runtime import make_folder, replacing, run_script
 
 FLOAT_OUTPUT, INT8_OUTPUT = "./output/onnx/posenet.onnx", "./output/onnx/posenet_int8.onnx"
 OPSETS = range(13, 20)  # from 13 on 8 bits per channel; above 19 paddle2onnx 1.3 (for Paddle 2) ends the process
-DEFAULT_OPSET = 17  # the newest that OpenCV 4, TensorRT 8.6 and ONNX Runtime from 1.12 on all read
+DEFAULT_OPSET = 17  # the newest that ONNX Runtime 1.12 and TensorRT 8.6 read; OpenCV 5.0 was tried and does
 NEEDED = ("onnx", "paddle2onnx", "onnxruntime")
 EPILOG = """
 The file is run in ONNX Runtime and must agree with Paddle to 1e-4 of the heatmaps' maximum; else none is written. Input

@@ -134,7 +134,7 @@ def quantize(model, crops, pixel_scale=255.0):
     convolution is a thousandth of the work and its values are the heatmaps, whose maxima decide: it stays in float,
     with what comes behind it. Weights have a scale for each channel, and 7 of the 8 bits: without VNNI a processor adds
     two products in 16 bits, which 8 and 8 overflow. Ranges are chosen by entropy: a few far values of the last
-    deconvolution, which MinMax keeps, cost 5 points of PCKh where this costs 0.3 (docs/results.md).
+    deconvolution, which MinMax keeps, cost 4.7 points of PCKh where this costs 0.2 (docs/results.md).
     """
     last = max(place for place, node in enumerate(model.graph.node) if node.op_type == "Conv")
     in_float = [node.name for node in model.graph.node[last:]]
