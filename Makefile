@@ -56,6 +56,8 @@ test-convert: $(VENV)/.installed-dev requirements/convert.txt
 
 DEMO := mini/synthetic_resnet18_96x96
 DEMO_OUT := output/mpii/pose_resnet_18/synthetic_resnet18_96x96
+DEMO_PERSON := --bbox 97 42 151 151 --flip-test  # valid_00007 of the set drawn below
+DEMO_PICTURE := data/synthetic/images/valid_00007.jpg
 
 demo: setup
 	$(RUN) -m lib.dataset.synthetic --output data/synthetic --train 800 --valid 96 --picture-size 240 240 \
@@ -64,7 +66,16 @@ demo: setup
 	$(RUN) pose_estimation/valid.py --cfg experiments/$(DEMO).yaml --flip-test \
 		--model-file $(DEMO_OUT)/model_best.pdparams DEBUG.DEBUG true DEBUG.SAVE_BATCH_IMAGES_PRED true \
 		DEBUG.SAVE_HEATMAPS_PRED true
+	$(RUN) pose_estimation/infer.py --cfg experiments/$(DEMO).yaml --model-file $(DEMO_OUT)/model_best.pdparams \
+		--img-file $(DEMO_PICTURE) $(DEMO_PERSON) --save-heatmaps --output output/infer
+	$(RUN) pose_estimation/export.py --cfg experiments/$(DEMO).yaml --model-file $(DEMO_OUT)/model_best.pdparams
+	$(RUN) pose_estimation/deploy.py --model output/onnx/posenet.onnx --type ONNX \
+		--img $(DEMO_PICTURE) $(DEMO_PERSON) --output output/deploy
 	@echo
+	@echo "=> infer.py (Paddle) and deploy.py (ONNX Runtime) on the same picture:"
+	@$(RUN) tests/compare_poses.py output/infer/valid_00007_pose.json output/deploy/valid_00007_pose.json
+	@echo "=> a held-out person: output/infer/valid_00007_pose.jpg, its heatmaps valid_00007_heatmaps.jpg"
+	@echo "=> the network for deployment: output/onnx/posenet.onnx"
 	@echo "=> the table:         $(DEMO_OUT)/results.json (and above)"
 	@echo "=> the curves:        $(DEMO_OUT)/curves.png"
 	@echo "=> drawn predictions: $(DEMO_OUT)/val_0_pred.jpg, their heatmaps: val_0_hm_pred.jpg"
@@ -73,6 +84,7 @@ bench: setup
 	@test -d data/mpii || $(RUN) -m zipfile -e data/mpii.zip data/
 	$(RUN) tests/bench/train_loop.py TRAIN.BATCH_SIZE 5 WORKERS 2 MODEL.PRETRAINED ''
 	$(RUN) tests/bench/coco_loading.py
+	$(RUN) tests/bench/inference_speed.py
 
 # data/mpii.zip, the mini set in git, was made by this
 mini-set: setup
