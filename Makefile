@@ -80,11 +80,14 @@ demo: setup
 	@echo "=> the curves:        $(DEMO_OUT)/curves.png"
 	@echo "=> drawn predictions: $(DEMO_OUT)/val_0_pred.jpg, their heatmaps: val_0_hm_pred.jpg"
 
+MAIN := experiments/mpii/resnet50/256x256_d256x3_adam_lr1e-3.yaml
 bench: setup
 	@test -d data/mpii || $(RUN) -m zipfile -e data/mpii.zip data/
 	$(RUN) tests/bench/train_loop.py TRAIN.BATCH_SIZE 5 WORKERS 2 MODEL.PRETRAINED ''
 	$(RUN) tests/bench/coco_loading.py
-	$(RUN) tests/bench/inference_speed.py
+	$(RUN) tests/seeded.py --cfg $(MAIN) --output output/bench.pdparams
+	$(RUN) pose_estimation/export.py --cfg $(MAIN) --model-file output/bench.pdparams --output output/onnx/bench.onnx
+	$(RUN) tests/bench/inference_speed.py --cfg $(MAIN) --model-file output/bench.pdparams --model output/onnx/bench.onnx
 
 # data/mpii.zip, the mini set in git, was made by this
 mini-set: setup
