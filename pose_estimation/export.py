@@ -63,7 +63,7 @@ def check_arguments(arguments, config):
         raise UserError("--calib is for --int8, which is not given")
     if Path(weights).suffix.lower() == ".onnx":
         raise UserError(f"{weights} is exported already: give weights (.pdparams) or a checkpoint (.pdckpt)")
-    for name in NEEDED:
+    for name in (*NEEDED, *(("ml_dtypes",) if arguments.int8 else ())):
         if importlib.util.find_spec(name) is None:
             raise UserError(f"exporting needs {name}: pip install -r requirements/cpu.txt")
 
