@@ -22,8 +22,8 @@ DEFAULT_OPSET = 17  # the newest that ONNX Runtime 1.12 and TensorRT 8.6 read; O
 NEEDED = ("onnx", "paddle2onnx", "onnxruntime")
 EPILOG = """
 The file is run in ONNX Runtime and must agree with Paddle to 1e-4 of the heatmaps' maximum; else none is written. Input
-`input` (batch, 3, height, width), output `heatmaps` (batch, joints, height / 4, width / 4). What a picture needs stands
-in the file's metadata; deploy.py reads it.
+`input` (batch, 3, height, width), output `heatmaps` (batch, joints, height / 4, width / 4 for multiples of 32). What a
+picture needs stands in the file's metadata; deploy.py reads it.
 needs  pip install -r requirements/cpu.txt (paddle2onnx, onnx, onnxruntime)
 """
 
@@ -69,7 +69,7 @@ def check_arguments(arguments, config):
 
 
 def read_calibration(arguments, config):
-    """The Config of --calib, with the network and the pictures of the experiment that is exported.
+    """The Config of --calib, with the network, pictures and decoding of the experiment that is exported.
 
     KEY VALUE pairs count for both. Raises UserError where it is of other joints or has no ground truth.
     """
@@ -81,7 +81,9 @@ def read_calibration(arguments, config):
         )
     seen = {"color_rgb": config.dataset.color_rgb, "pixel_scale": config.dataset.pixel_scale}
     dataset = calibration.dataset.model_copy(update=seen)
-    return calibration.model_copy(update={"model": config.model, "dataset": dataset})
+    kept = ("udp", "decode", "post_process", "shift_heatmap")
+    test = calibration.test.model_copy(update={key: getattr(config.test, key) for key in kept})
+    return calibration.model_copy(update={"model": config.model, "dataset": dataset, "test": test})
 
 
 def calibration_crops(config, count):

@@ -16,6 +16,7 @@ from lib.utils.runtime import replacing
 
 PICTURE_ENDINGS = frozenset((".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"))
 VIDEO_ENDINGS = frozenset((".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv"))
+RESULT_ENDINGS = ("_pose.jpg", "_pose.json", "_pose.mp4", "_pose.jsonl", "_heatmaps.jpg", "_heatmaps.mp4")
 USUAL_RATE = 25.0  # frames a second where a video does not say
 ATTEMPTS = 100  # at a frame that cannot be decoded, before the video is taken to be at its end
 FEW_FRAMES = 0.01  # the share by which the number of frames in a video's header may be wrong
@@ -77,13 +78,14 @@ def result_names(paths):
     return names
 
 
-def refuse_replacing(paths, names, folder):
+def refuse_replacing(paths, names, folder, box_file=None):
     """Raises UserError where a result in `folder`, named as `result_names` says, would be one of the inputs itself."""
-    inputs = {path.resolve() for path in paths}
+    inputs = {Path(path).resolve() for path in (*paths, *([box_file] if box_file else []))}
     for name in names.values():
-        for result in (f"{name}_pose.jpg", f"{name}_pose.mp4"):
-            if (folder / result).resolve() in inputs:
-                raise UserError(f"{folder / result} is one of the inputs: choose another --output")
+        for ending in RESULT_ENDINGS:
+            result = folder / f"{name}{ending}"
+            if result.resolve() in inputs:
+                raise UserError(f"{result} is one of the inputs: choose another --output")
 
 
 class VideoFile:

@@ -48,6 +48,8 @@ class ModelMetadata:
             values, count = getattr(self, name), 2 if name == "image_size" else 3
             if len(values) != count or not all(_is_number(value) for value in values):
                 return f"{name} is {values!r}, expected {count} finite numbers"
+        if not all(isinstance(side, int) for side in self.image_size):
+            return f"image_size is {self.image_size!r}, expected whole numbers"
         if min(self.image_size) < 1 or min(self.deviation) <= 0:
             return f"image_size {self.image_size} and deviation {self.deviation} must be above 0"
         for name in ("pixel_scale", "padding", "sigma"):
@@ -59,8 +61,11 @@ class ModelMetadata:
         return "" if self.decode in DECODERS else f"decode is {self.decode!r}, expected one of {', '.join(DECODERS)}"
 
     def to_json(self):
-        """The metadata as text for `from_json`."""
-        return json.dumps(asdict(self))
+        """The metadata as text for `from_json`; pairs that follow from the joints' names are written out for others."""
+        values, joints = asdict(self), self.skeleton.joints
+        pairs = [(joints[first], joints[second]) for first, second in self.skeleton.flip_pairs]
+        values["skeleton"]["mirror_pairs"] = pairs
+        return json.dumps(values)
 
 
 def from_json(text):
@@ -72,6 +77,8 @@ def from_json(text):
         settings = {key: _tuple(value) for key, value in values.items() if key in known}
         skeleton = Skeleton(**skeleton)
         skeleton.flip_pairs, skeleton.limb_indices  # noqa: B018 - they fail where names are not joints
+        if any(len(pair) != 2 for pair in skeleton.flip_pairs):
+            raise ValueError("mirror_pairs: expected pairs of joints")
         return ModelMetadata(skeleton, **settings)
     except UserError:
         raise

@@ -62,7 +62,10 @@ class PoseApp:
         would replace one of them.
         """
         names, self._alone = result_names(paths), len(paths) == 1
-        refuse_replacing(paths, names, self.settings.folder)
+        box_file = getattr(self.find_people, "path", None)
+        if box_file and len(paths) > 1 and any(map(is_video, paths)):
+            raise UserError("--bbox-file counts the frames of one video: give that video alone")
+        refuse_replacing(paths, names, self.settings.folder, box_file)
         self.predictor.warm_up()
         pictures = [path for path in paths if not is_video(path)]
         with progress_bar(len(pictures), "pictures") if len(pictures) > 1 else contextlib.nullcontext() as bar:

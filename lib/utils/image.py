@@ -68,7 +68,7 @@ def read_image(path, use_orientation=False):
     data = read_bytes(path)
     if _is_cut_off(data):
         raise UserError(f"the picture {path} is truncated ({len(data)} bytes): copy or download it again")
-    _refuse_huge(path, data)
+    _refuse_huge(path, *(header_size(data) or (0, 0)))
     image = None
     if data:
         flags = cv2.IMREAD_COLOR if use_orientation else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
@@ -76,11 +76,11 @@ def read_image(path, use_orientation=False):
             image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if image is None:
         raise UserError(f"the picture {path} cannot be decoded ({len(data)} bytes): is it a picture?")
+    _refuse_huge(path, *image.shape[1::-1])  # of a kind whose header is not read
     return image
 
 
-def _refuse_huge(path, data):
-    width, height = header_size(data) or (0, 0)
+def _refuse_huge(path, width, height):
     if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE:
         raise UserError(
             f"the picture {path} has {width}x{height} pixels; the most are {LONGEST_SIDE} on a side and "

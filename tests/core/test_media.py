@@ -89,6 +89,9 @@ def test_a_result_may_not_replace_an_input(tmp_path):
         refuse_replacing(paths, result_names(paths), tmp_path)
     refuse_replacing(paths, result_names(paths), tmp_path / "elsewhere")
     refuse_replacing(paths[:1], result_names(paths[:1]), tmp_path)
+    for name in ("a_heatmaps.jpg", "a_pose.json"):  # of a second picture, of a file of boxes
+        with pytest.raises(UserError, match=f"{name} is one of the inputs"):
+            refuse_replacing(paths[:1], result_names(paths[:1]), tmp_path, tmp_path / name)
 
 
 # -- videos ----------------------------------------------------------------------------------------------------------
