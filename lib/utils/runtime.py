@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 import io
 import logging
 import os
@@ -10,9 +11,10 @@ import sys
 import warnings
 from pathlib import Path
 
-from lib.utils.errors import RunError, UserError
+from lib.utils.errors import ItemError, RunError, UserError
 
 LOGGER_NAME = "pose"
+OF_ONE_NAME = frozenset((errno.ENAMETOOLONG, errno.EISDIR))  # a file of another name can still be written
 
 
 def prepare_processor():
@@ -130,7 +132,8 @@ def replacing(path, ending=".part"):
     """A temporary file name beside `path` that becomes `path` when the block ends well; nothing is left otherwise.
 
     ending: of the temporary name, for writers that go by it.
-    Raises RunError where the disk does not take it; the old file is whole then.
+    Raises RunError where the disk does not take it, ItemError where this one name is at fault; the old file is whole
+    then.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}{ending}")
@@ -140,7 +143,8 @@ def replacing(path, ending=".part"):
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+        kind = ItemError if error.errno in OF_ONE_NAME else RunError
+        raise kind(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
