@@ -15,7 +15,7 @@ from lib.utils.errors import UserError
 # In the original's YAML files and read by nobody here: accepted, said once, ignored
 UNREAD_KEYS = frozenset(
     (
-        "CUDNN.BENCHMARK", "CUDNN.DETERMINISTIC", "CUDNN.ENABLED", "DATASET.HYBRID_JOINTS_TYPE", "TEST.BBOX_THRE",
+        "CUDNN.ENABLED", "DATASET.HYBRID_JOINTS_TYPE", "TEST.BBOX_THRE",
         "TEST.NMS_THRE", "TRAIN.CHECKPOINT", "TRAIN.GAMMA1", "TRAIN.GAMMA2", "TRAIN.RESUME",
     )
 )  # fmt: skip
@@ -34,7 +34,7 @@ def _fields(record=Config, prefix=""):
 
 
 FIELDS = _fields()
-KNOWN_KEYS = FIELDS.keys() | UNREAD_KEYS | {"CUDNN", LAYERS_KEY}
+KNOWN_KEYS = FIELDS.keys() | UNREAD_KEYS | {LAYERS_KEY}
 
 
 def _nearest(dotted_key):
@@ -154,7 +154,7 @@ def read_config(path, overrides=None, warn=print):
     unread = sorted(key for key in flat if key in UNREAD_KEYS)
     if unread:
         warn(f"=> {path}: not used here, ignored: {', '.join(unread)}")
-    tree = _nest({key: value for key, value in flat.items() if key not in UNREAD_KEYS and key != "CUDNN"}, source)
+    tree = _nest({key: value for key, value in flat.items() if key not in UNREAD_KEYS}, source)
     try:
         return Config.model_validate(tree)
     except ValidationError as error:

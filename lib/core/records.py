@@ -145,6 +145,11 @@ class TrainConfig(Record):
     nesterov: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     ema: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    accumulate: Count = 1
+    amp: Literal["O0", "O1", "O2"] = "O0"
+    amp_dtype: Literal["float16", "bfloat16"] = "float16"
+    to_static: bool = False
+    channels_last: bool = False
 
 
 class TestConfig(Record):
@@ -183,6 +188,11 @@ class DebugConfig(Record):
     save_heatmaps_pred: bool = False
 
 
+class CudnnConfig(Record):
+    benchmark: bool = False
+    deterministic: bool = False
+
+
 class Config(Record):
     gpus: str = "0"
     data_dir: str = ""
@@ -196,6 +206,7 @@ class Config(Record):
     train: TrainConfig = TrainConfig()
     test: TestConfig = TestConfig()
     debug: DebugConfig = DebugConfig()
+    cudnn: CudnnConfig = CudnnConfig()
 
     @model_validator(mode="after")
     def _values_fit_together(self):

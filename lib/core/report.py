@@ -18,13 +18,16 @@ class AverageMeter:
     """The latest value and the average of all so far, weighted by count."""
 
     def __init__(self):
-        self.value = self.average = self.total = self.count = 0.0
+        self.value = self.total = self.count = 0.0
+
+    @property
+    def average(self):
+        return self.total / self.count if self.count else 0.0
 
     def update(self, value, count=1):
         self.value = value
         self.total += value * count
         self.count += count
-        self.average = self.total / self.count if self.count else 0.0
 
 
 def architecture_name(model):

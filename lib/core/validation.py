@@ -44,12 +44,13 @@ def measure_on_host(run, batch, settings, use_target_weight):
     return Measured(heatmaps, get_max_preds(heatmaps)[0], coords, maxvals[..., 0], loss)
 
 
-def validate(config, loader, run, log, prefix=None):
+def validate(config, loader, run, log, prefix=None, ranks=None):
     """Predictions for a whole data set, in its order.
 
     loader: a BatchLoader over a JointsDataset, in order; run: crops -> heatmaps, see lib.core.predictor; one that has a
     `measure` of its own, as PaddleRun has, keeps the heatmaps on the device.
     prefix: file prefix for debug pictures, None for none.
+    ranks: the Ranks that share the data set, of which `loader` has this one's part: all get all predictions.
     Returns predictions (N, K, 2) float32, 0-based picture pixels, maxvals (N, K), and the mean loss and accuracy, NaN
     where no joint is annotated.
     Memory beyond a batch grows by N * K * 3 floats only.
@@ -60,6 +61,7 @@ def validate(config, loader, run, log, prefix=None):
     predictions = np.zeros((len(dataset), joint_count, 2), dtype=np.float32)
     maxvals = np.zeros((len(dataset), joint_count), dtype=np.float32)
     times, losses, scores = AverageMeter(), AverageMeter(), AverageMeter()
+    done = np.zeros(len(dataset), dtype=bool)
     with progress_bar(len(loader), "valid") as bar:
         start = time.perf_counter()
         for step, batch in enumerate(loader):
@@ -76,7 +78,7 @@ def validate(config, loader, run, log, prefix=None):
             predictions[rows] = transform_preds(
                 measured.coords, dataset.persons.center[rows], dataset.persons.scale[rows], size, settings.unbiased
             )
-            maxvals[rows] = measured.maxvals
+            maxvals[rows], done[rows] = measured.maxvals, True
             times.update(time.perf_counter() - start)
             start = time.perf_counter()
             if step % config.print_freq == 0:
@@ -86,6 +88,12 @@ def validate(config, loader, run, log, prefix=None):
                     target = outer_product(batch["horizontal"], batch["vertical"])
                     save_debug_images(config.debug, f"{prefix}_{step}", batch, target, heatmaps, dataset.skeleton)
             bar.update()
+    if ranks is not None and ranks.count > 1:
+        own = np.flatnonzero(done)
+        every = ranks.gather_rows(own)
+        predictions[every], maxvals[every] = ranks.gather_rows(predictions[own]), ranks.gather_rows(maxvals[own])
+        for meter in (losses, scores):
+            meter.total, meter.count = ranks.add_up([meter.total, meter.count])
     if not dataset.persons.visible.any():  # detected persons: nothing to compare heatmaps with
         return predictions, maxvals, math.nan, math.nan
     return predictions, maxvals, losses.average, scores.average

@@ -38,6 +38,10 @@ class EpochSampler:
         for start in range(0, self.length, self.batch_size):
             yield [(self.epoch, int(index)) for index in order[start : start + self.batch_size]]
 
+    def joined_rows(self, step):
+        """How many persons the batches of a step have, of all ranks together."""
+        return min(self.batch_size, self.length - step * self.batch_size)
+
 
 _worker_dataset = None  # in a worker process: the data set, sent once
 
@@ -71,29 +75,45 @@ class BatchLoader:
 
     def __init__(self, dataset, sampler, workers=0):
         self.dataset, self.sampler, self.workers = dataset, sampler, workers
-        self._pool = None
+        self._pool = self._prepared = None
 
     def __len__(self):
         return len(self.sampler)
+
+    def prepare(self, epoch):
+        """Has the workers begin with an epoch, which is to be the next one that is iterated over."""
+        self.sampler.epoch = epoch
+        if self.workers and self._prepared is None:
+            self._prepared = self._begin()
 
     def __iter__(self):
         if self.workers == 0:
             for keys in self.sampler:
                 yield self.dataset.collate([self.dataset[key] for key in keys])
             return
-        pool, waiting = self._workers(), deque()
+        (epoch, keys, waiting), self._prepared = self._prepared or self._begin(), None
+        if epoch != self.sampler.epoch:
+            raise ValueError(f"epoch {epoch} was prepared, and {self.sampler.epoch} is asked for")
         try:
-            for keys in self.sampler:
-                waiting.append(pool.submit(_load_batch, keys))
-                if len(waiting) > self.workers * BATCHES_AHEAD:
-                    yield waiting.popleft().result()
             while waiting:
-                yield waiting.popleft().result()
+                batch = waiting.popleft().result()
+                self._load_ahead(keys, waiting)
+                yield batch
         except BrokenProcessPool as error:
             raise RunError("a loader process was killed, perhaps for memory: use fewer WORKERS, or 0") from error
         finally:
             for future in waiting:
                 future.cancel()
+
+    def _begin(self):
+        """(epoch, its keys to come, futures of the batches that are being loaded)."""
+        keys, waiting = iter(self.sampler), deque()
+        self._load_ahead(keys, waiting)
+        return self.sampler.epoch, keys, waiting
+
+    def _load_ahead(self, keys, waiting):
+        while len(waiting) < self.workers * BATCHES_AHEAD and (some := next(keys, None)):
+            waiting.append(self._workers().submit(_load_batch, some))
 
     def _workers(self):
         if self._pool is None:
@@ -106,4 +126,4 @@ class BatchLoader:
         """Ends the workers. The loader starts new ones if it is used again."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
-            self._pool = None
+            self._pool = self._prepared = None

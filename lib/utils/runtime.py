@@ -114,6 +114,14 @@ def make_logger(log_file=None):
     return logger
 
 
+def quiet_logger():
+    """A logger that says nothing, for all ranks but the first."""
+    logger = logging.getLogger(f"{LOGGER_NAME}.quiet")
+    logger.propagate = False
+    logger.handlers = [logging.NullHandler()]
+    return logger
+
+
 def make_folder(path):
     """Makes a folder that can be written to and returns it as a Path; raises UserError where it cannot."""
     path = Path(path)

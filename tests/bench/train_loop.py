@@ -29,13 +29,13 @@ def bare_seconds(trainer, batch, steps):
     images = normalize_crops(batch["crop"], trainer.config.dataset.pixel_scale)
     weight = paddle.to_tensor(batch["target_weight"])
     target = build_target(batch["horizontal"], batch["vertical"])
-    trainer.network.train()
+    trainer.learner.network.train()
     start = time.perf_counter()
     for _ in range(steps):
-        loss = trainer.criterion(trainer.network(images), target, weight)
+        loss = trainer.learner.criterion(trainer.learner.network(images), target, weight)
         loss.backward()
-        trainer.optimizer.step()
-        trainer.optimizer.clear_grad()
+        trainer.learner.optimizer.step()
+        trainer.learner.optimizer.clear_grad()
     float(loss)
     return time.perf_counter() - start
 

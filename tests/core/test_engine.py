@@ -70,7 +70,7 @@ class Evaluator:
         self.scores, self.trainer, self.biases = iter(scores), None, []
 
     def evaluate(self, predictions, scores):
-        self.biases.append(self.trainer.network.final_layer.bias.numpy().copy())
+        self.biases.append(self.trainer.learner.network.final_layer.bias.numpy().copy())
         return {"Mean": next(self.scores), "Mean@0.1": 0.0}
 
 
@@ -119,7 +119,7 @@ def test_an_interrupted_training_that_goes_on_ends_bit_equal_to_an_uninterrupted
 
     assert_same(weights(whole / "final_state.pdparams"), weights(halved / "final_state.pdparams"))
     assert_same(weights(whole / "model_best.pdparams"), weights(halved / "model_best.pdparams"))
-    first, second = (each.optimizer.state_dict() for each in (trainer, resumed))
+    first, second = (each.learner.optimizer.state_dict() for each in (trainer, resumed))
     assert first.pop("LR_Scheduler") == second.pop("LR_Scheduler")
     assert_same({name: np.array(value) for name, value in first.items()},
                 {name: np.array(value) for name, value in second.items()})  # fmt: skip
@@ -139,7 +139,7 @@ def resume(paddle, config_of, tmp_path):
         trainer.progress |= {"epoch": 1, "best": 50.0}
         if not with_measure:  # which earlier versions did not keep
             del trainer.progress["measure"]
-        save_checkpoint(tmp_path, trainer.network, trainer.optimizer, trainer.progress)
+        save_checkpoint(tmp_path, trainer.learner.network, trainer.learner.optimizer, trainer.progress)
         return make(config_of(overrides), tmp_path)
 
     return resume
@@ -177,14 +177,14 @@ def test_a_loss_that_is_not_a_number_stops_and_names_epoch_step_rate_and_picture
 ):
     config = config_of({"TRAIN.LR_TYPE": "MultiStepDecay"})
     trainer = make_trainer(config)
-    criterion, losses = trainer.criterion, []
+    criterion, losses = trainer.learner.criterion, []
 
     class Poisoned(paddle.nn.Layer):
         def forward(self, *arguments):
             losses.append(criterion(*arguments))
             return losses[-1] * (math.nan if len(losses) == 4 else 1)  # an epoch of two steps, one step, this one
 
-    trainer.criterion = Poisoned()
+    trainer.learner.criterion = Poisoned()
     trainer.evaluator = Evaluator([30.0, 40.0])
     trainer.evaluator.trainer = trainer
     with pytest.raises(RunError) as caught:
@@ -206,15 +206,15 @@ def test_a_loss_that_is_not_a_number_stops_and_names_epoch_step_rate_and_picture
 
 def test_weights_that_broke_in_the_last_step_of_an_epoch_replace_nothing(config_of, make_trainer, tmp_path):
     trainer = make_trainer(config_of({"TRAIN.BATCH_SIZE": 8}))
-    train_step = trainer.train_step
+    learn = trainer.learner.learn
 
-    def breaking_step(*arguments):
-        value = train_step(*arguments)
-        trainer.network.final_layer.bias.set_value(np.full(16, np.nan, "float32"))
+    def breaking_step(*arguments, **named):
+        value = learn(*arguments, **named)
+        trainer.learner.network.final_layer.bias.set_value(np.full(16, np.nan, "float32"))
         return value
 
-    trainer.train_step = breaking_step
-    with pytest.raises(RunError, match="heatmaps are not finite"):
+    trainer.learner.learn = breaking_step
+    with pytest.raises(RunError, match="the validation loss is nan at step 0: weights not finite"):
         trainer.run(tmp_path, Lines())
     assert not list(tmp_path.glob("*.pd*"))
 
