@@ -145,6 +145,7 @@ class TrainConfig(Record):
     nesterov: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     ema: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    sync_bn: bool = False
 
 
 class TestConfig(Record):
