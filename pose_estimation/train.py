@@ -8,7 +8,15 @@ import _init_paths  # noqa: F401
 from lib.utils.cli import config_from, make_parser, run_folder
 from lib.utils.errors import UserError
 from lib.utils.files import write_json
-from lib.utils.runtime import choose_device, import_paddle, make_folder, make_logger, quiet_logger, replacing, run_script
+from lib.utils.runtime import (
+    choose_device,
+    import_paddle,
+    make_folder,
+    make_logger,
+    quiet_logger,
+    replacing,
+    run_script,
+)
 
 
 def open_scalars(folder, log):

@@ -8,7 +8,7 @@ import pytest
 WITHOUT_PADDLE = [
     "lib.core.config", "lib.core.records", "lib.core.fields", "lib.core.heatmap", "lib.core.evaluate",
     "lib.core.evaluators", "lib.core.coco_evaluator", "lib.core.nms", "lib.core.predictor", "lib.core.onnx_network",
-    "lib.core.validation", "lib.dataset.coco", "lib.dataset.coco_truth", "lib.utils.files",
+    "lib.core.validation", "lib.core.rank_watch", "lib.dataset.coco", "lib.dataset.coco_truth", "lib.utils.files",
     "lib.core.skeletons", "lib.core.report", "lib.utils.transforms", "lib.utils.image", "lib.utils.vis",
     "lib.utils.errors", "lib.utils.cli", "lib.utils.runtime", "lib.dataset.joints_dataset", "lib.dataset.mpii",
     "lib.dataset.augment", "lib.dataset.loader", "lib.dataset.build", "lib.core.convert", "lib.core.weight_record",

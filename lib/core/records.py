@@ -150,6 +150,7 @@ class TrainConfig(Record):
     amp_dtype: Literal["float16", "bfloat16"] = "float16"
     to_static: bool = False
     channels_last: bool = False
+    sync_bn: bool = False
 
 
 class TestConfig(Record):

@@ -7,7 +7,7 @@ from lib.dataset.augment import Augmentation
 from lib.dataset.coco import annotated_persons, detected_persons, picture_paths
 from lib.dataset.coco_truth import annotation_path, read_truth
 from lib.dataset.joints_dataset import JointsDataset, SampleSettings, select_data
-from lib.dataset.loader import BatchLoader, EpochSampler
+from lib.dataset.loader import BatchLoader, TrainingShare, ValidationShare
 from lib.dataset.mpii import LAYOUT, read_mpii
 from lib.utils.errors import UserError
 
@@ -65,13 +65,17 @@ def build_dataset(config, training):
     return JointsDataset(read_persons(config, training), config.skeleton, settings)
 
 
-def build_loader(config, dataset, training):
-    """The BatchLoader of a data set: shuffled batches of TRAIN.BATCH_SIZE, or TEST.BATCH_SIZE in order."""
+def build_loader(config, dataset, training, rank=0, count=1):
+    """The BatchLoader of a data set: shuffled batches of TRAIN.BATCH_SIZE, or TEST.BATCH_SIZE in order.
+
+    rank, count: of several processes that share the work (lib.core.ranks), each with batches of this size.
+    Raises UserError where there are more ranks than persons to train on.
+    """
     train = config.train
     if training:
-        sampler = EpochSampler(len(dataset), train.batch_size, train.shuffle, train.seed)
+        sampler = TrainingShare(len(dataset), train.batch_size, train.shuffle, train.seed, rank, count)
     else:
-        sampler = EpochSampler(len(dataset), config.test.batch_size)
+        sampler = ValidationShare(len(dataset), config.test.batch_size, rank, count)
     return BatchLoader(dataset, sampler, config.workers)
 
 

@@ -1,5 +1,6 @@
 """Batches of samples, loaded ahead by other processes. No Paddle here, so a worker starts small and fast."""
 
+import itertools
 import multiprocessing
 import os
 import signal
@@ -12,7 +13,7 @@ from multiprocessing.connection import wait
 import cv2
 import numpy as np
 
-from lib.utils.errors import RunError
+from lib.utils.errors import RunError, UserError
 
 BATCHES_AHEAD = 2  # of each worker
 
@@ -41,6 +42,52 @@ class EpochSampler:
     def joined_rows(self, step):
         """How many persons the batches of a step have, of all ranks together."""
         return min(self.batch_size, self.length - step * self.batch_size)
+
+
+class TrainingShare(EpochSampler):
+    """What one of `count` ranks trains on: its part of each batch of an EpochSampler with `count` times the batch size.
+
+    The parts are disjoint, contiguous and as even as possible, so the ranks together see what one rank with the joined
+    batch sees, in its order. A last batch with fewer persons than ranks is left out: a rank without any cannot take
+    part in a step. Raises UserError where nothing else is there.
+    """
+
+    def __init__(self, length, batch_size, shuffle, seed, rank, count):
+        super().__init__(length, batch_size * count, shuffle, seed)
+        self.rank, self.count = rank, count
+        if length < count:
+            raise UserError(f"{length} persons to train on are too few for {count} ranks: start fewer")
+
+    @property
+    def left_out(self):
+        """The number of persons that an epoch leaves out; which ones depends on its order."""
+        rest = self.length % self.batch_size
+        return rest if rest < self.count else 0
+
+    def __len__(self):
+        return super().__len__() - bool(self.left_out)
+
+    def __iter__(self):
+        for joined in itertools.islice(super().__iter__(), len(self)):
+            ends = np.linspace(0, len(joined), self.count + 1).astype(int)
+            yield joined[ends[self.rank] : ends[self.rank + 1]]
+
+
+class ValidationShare(EpochSampler):
+    """What one of `count` ranks validates: every `count`-th batch of an EpochSampler, from batch `rank` on.
+
+    The batches are those of one rank, so that each person's heatmaps are the same to the last bit.
+    """
+
+    def __init__(self, length, batch_size, rank, count):
+        super().__init__(length, batch_size)
+        self.rank, self.count = rank, count
+
+    def __len__(self):
+        return len(range(self.rank, super().__len__(), self.count))
+
+    def __iter__(self):
+        yield from itertools.islice(super().__iter__(), self.rank, None, self.count)
 
 
 _worker_dataset = None  # in a worker process: the data set, sent once

@@ -1,7 +1,6 @@
 """Other ways to compute the same network: channels last, compiled. Its parameters and their names stay."""
 
 import paddle
-from paddle import nn
 from paddle.static import InputSpec
 
 LAYOUT_FIELDS = ("_data_format", "data_format")  # what Paddle's layers call their layout

@@ -22,14 +22,18 @@ def prepare_processor():
 
     Paddle's CPU wheels bring an old Intel MKL that takes its slowest path on AMD processors unless told the
     instruction set, and set one thread unless told how many. glibc gives large blocks back to the system after each
-    operation and has them zeroed again for the next one. What the user's environment already says is left alone.
+    operation and has them zeroed again for the next one. What the user's environment already says is left alone, but
+    for the one thread of paddle.distributed.launch: the processes that it starts on a machine share its cores.
     """
     with contextlib.suppress(OSError):
         information = Path("/proc/cpuinfo").read_text()
         if "AuthenticAMD" in information and "avx2" in information:
             os.environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")
     if hasattr(os, "sched_getaffinity"):
-        os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
+        ranks_here = int(os.environ.get("PADDLE_LOCAL_SIZE", "1"))
+        if ranks_here > 1 and os.environ.get("OMP_NUM_THREADS") == "1":
+            del os.environ["OMP_NUM_THREADS"]
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // ranks_here)))
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL("libc.so.6").mallopt
         trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD, M_MMAP_MAX of malloc.h
