@@ -22,6 +22,7 @@ DEBUG = [word for name in ("DEBUG", "SAVE_BATCH_IMAGES_GT", "SAVE_BATCH_IMAGES_P
 LOG_LINES = (
     r"=> device: .+",
     r"=> MODEL\.PRETRAINED is empty: training from scratch",
+    r"=> total batch 4 \(TRAIN\.BATCH_SIZE 4\); TRAIN\.LR 0\.001 is taken as it stands",
     r"=> load 8 samples",
     r"=> load 4 samples",
     r"TRAIN 0 0", r"TRAIN 0 1", "TEST", "HEADER", "RULE", "ROW", r"=> saving checkpoint to FOLDER",

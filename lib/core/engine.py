@@ -62,8 +62,8 @@ class Trainer:
             self.valid_loader.close()
 
     def _run_epochs(self):
-        train, epoch = self.config.train, self.progress["epoch"]
-        for epoch in range(epoch, train.end_epoch):
+        train = self.config.train
+        for epoch in range(self.progress["epoch"], train.end_epoch):
             row = {"epoch": epoch, "lr": self.scheduler.get_lr(), **self.train_epoch(epoch)}
             if train.lr_type == "MultiStepDecay":
                 self.scheduler.step()

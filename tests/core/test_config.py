@@ -98,10 +98,10 @@ def test_an_unknown_key_of_the_command_line_is_named_with_the_nearest(refusal):
 
 def test_keys_that_nothing_reads_are_said_once_in_one_line(read):
     said = []
-    config = read("CUDNN: {BENCHMARK: true}\nTRAIN: {GAMMA1: 0.99, RESUME: false, LR: 0.1}", warn=said.append)
+    config = read("CUDNN: {ENABLED: true}\nTRAIN: {GAMMA1: 0.99, RESUME: false, LR: 0.1}", warn=said.append)
     assert config.train.lr == 0.1
     assert len(said) == 1
-    assert all(key in said[0] for key in ("experiment.yaml", "CUDNN.BENCHMARK", "TRAIN.GAMMA1", "TRAIN.RESUME"))
+    assert all(key in said[0] for key in ("experiment.yaml", "CUDNN.ENABLED", "TRAIN.GAMMA1", "TRAIN.RESUME"))
     assert "TRAIN.LR" not in said[0]
 
 
@@ -466,7 +466,7 @@ def test_a_written_configuration_reads_back_as_itself(read, text):
 def test_a_written_configuration_holds_every_key_in_upper_case(read):
     tree = yaml.safe_load(dump_config(read()))
     assert set(tree) == {"GPUS", "DATA_DIR", "OUTPUT_DIR", "LOG_DIR", "WORKERS", "PRINT_FREQ", "DATASET", "MODEL",
-                         "LOSS", "TRAIN", "TEST", "DEBUG"}  # fmt: skip
+                         "LOSS", "TRAIN", "TEST", "DEBUG", "CUDNN"}  # fmt: skip
     assert tree["TRAIN"]["LR_STEP"] == [90, 120]
 
 

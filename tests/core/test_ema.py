@@ -187,7 +187,7 @@ def test_an_interrupted_training_with_averages_goes_on_bit_equal_to_an_uninterru
     with pytest.raises(KeyboardInterrupt):
         train("halved", Log(stop_at="Epoch: [1][1/2]"))
     halved = train("halved", resume=True)
-    assert halved.average.step == whole.average.step == 4
+    assert halved.learner.average.step == whole.learner.average.step == 4
     for name in ("final_state.pdparams", "model_best.pdparams", "checkpoint.pdckpt"):
         assert_same(weights(tmp_path / "whole" / name), weights(tmp_path / "halved" / name))
     assert_same(*(network_in(tmp_path / name / "checkpoint.pdckpt") for name in ("whole", "halved")))

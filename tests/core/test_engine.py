@@ -219,6 +219,54 @@ def test_weights_that_broke_in_the_last_step_of_an_epoch_replace_nothing(config_
     assert not list(tmp_path.glob("*.pd*"))
 
 
+def test_the_log_is_read_from_the_device_every_print_freq_steps_and_at_the_end(config_of, make_trainer, tmp_path):
+    every, seldom = (
+        make_trainer(config_of(still({"TRAIN.BATCH_SIZE": 3, "PRINT_FREQ": freq}))) for freq in (1, 2)
+    )
+    lines, fewer = Lines(), Lines()
+    rows = []
+    for trainer, log in ((every, lines), (seldom, fewer)):
+        trainer.log = log
+        rows.append(trainer.train_epoch(0))
+    assert rows[0] == rows[1]  # all three steps count, said or not
+    assert [re.search(r"Epoch: \[0\]\[(\d)/3\]", line)[1] for line in fewer] == ["0", "2"]
+    losses = [re.search(r"Loss (\S+ \S+)", line)[1] for line in lines]
+    assert [re.search(r"Loss (\S+ \S+)", line)[1] for line in fewer] == [losses[0], losses[2]]
+
+
+def test_a_loss_that_is_not_a_number_is_found_among_the_steps_since_the_last_line(paddle, config_of, make_trainer):
+    trainer = make_trainer(config_of({"TRAIN.BATCH_SIZE": 1, "PRINT_FREQ": 5}))
+    criterion, losses = trainer.learner.criterion, []
+
+    def poisoned(*arguments):
+        losses.append(criterion(*arguments))
+        return losses[-1] * (math.inf if len(losses) == 3 else 1)
+
+    trainer.learner.criterion, trainer.log = poisoned, Lines()
+    with pytest.raises(RunError, match=r"epoch 0, step 2, learning rate 0\.0008\d+; pictures \S+\.jpg, \.\.\. Lower"):
+        trainer.train_epoch(0)
+    assert len(losses) == 6  # those of steps 3 to 5 were on their way
+
+
+@pytest.mark.parametrize("persons", [8, 7])  # the last step of the optimizer is of a whole batch and a smaller one
+def test_batches_that_share_a_step_do_what_one_batch_of_all_of_them_does(paddle, config_of, make_trainer, persons):
+    learnt = []
+    for overrides in ({"TRAIN.BATCH_SIZE": 4}, {"TRAIN.BATCH_SIZE": 2, "TRAIN.ACCUMULATE": 2}):
+        trainer = make_trainer(config_of(still(overrides | {"TRAIN.OPTIMIZER": "sgd", "TRAIN.LR": 100.0})))
+        trainer.log, network = Lines(), trainer.learner.network
+        trainer.train_loader.sampler.length = persons
+        network.train = network.eval  # BatchNorm's own statistics are of each batch
+        before = network.final_layer.weight.numpy()
+        row = trainer.train_epoch(0)
+        learnt.append((row, {name: weight.numpy() for name, weight in network.state_dict().items()}))
+        assert trainer.scheduler.last_epoch == 2 and np.abs(network.final_layer.weight.numpy() - before).max() > 1e-5
+    (first, weights_of_one), (second, weights_of_two) = learnt
+    assert second["train_loss"] == pytest.approx(first["train_loss"], rel=1e-5)
+    for name, weight in weights_of_one.items():
+        tolerance = 1e-4 * max(1, np.abs(weight).max())  # rounding: 1e-5 measured; 4 + 3 taken alike would be 1e-1
+        np.testing.assert_allclose(weights_of_two[name], weight, atol=tolerance, rtol=0, err_msg=name)
+
+
 @pytest.mark.slow
 def test_the_best_weights_are_replaced_by_a_higher_score_only_and_never_by_nan(config_of, make_trainer, tmp_path):
     config = config_of({"TRAIN.END_EPOCH": 5, "TRAIN.BATCH_SIZE": 8, "TEST.FLIP_TEST": False})
@@ -309,7 +357,7 @@ class TestValidation:
         from lib.core.validation import validate
         from lib.dataset.build import build_dataset, build_loader
 
-        config = config_of()
+        config = config_of({"TEST.FLIP_TEST": False})
         dataset = build_dataset(config, training=False)
         loader = build_loader(config, dataset, training=False)
         heatmaps = np.random.default_rng(0).random((4, 16, 16, 16), dtype=np.float32)
