@@ -107,7 +107,7 @@ def make_plan(dataset):
             bar.update()
     groups = {}  # {(picture, reduction): [(person, box)]}
     for row, picture in enumerate(persons.pictures):
-        person = persons.center[row], persons.scale[row], persons.joints[row], persons.visible[row]
+        person = persons.annotation(row)
         size, is_jpeg = headers[number_of[picture]]
         reduction = reach.reduction(*person) if is_jpeg else 1
         box = pixel_box(reach.box(*person), size, reduction)
@@ -115,7 +115,7 @@ def make_plan(dataset):
     blocks, block_of = [], np.zeros(len(persons), np.int32)
     for (number, reduction), members in sorted(groups.items()):
         rows, boxes = zip(*members, strict=True)
-        for block_rows, box in _blocks_of(rows, np.array(boxes)):
+        for block_rows, box in _blocks_of(rows, boxes):
             block_of[block_rows] = len(blocks)
             blocks.append((number, *box, reduction))
     blocks = np.array(blocks, dtype=np.int32)
@@ -124,8 +124,14 @@ def make_plan(dataset):
 
 
 def _blocks_of(rows, boxes):
-    """[(rows, box)]: one block of all the boxes (M, 4) where that is smaller than one for each."""
-    around = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
-    if (around[2:] - around[:2]).prod() <= (boxes[:, 2:] - boxes[:, :2]).prod(axis=1).sum():
+    """[(rows, box)]: one block of all the boxes (left, top, right, bottom) where that is smaller than one for each."""
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    around = min(lefts), min(tops), max(rights), max(bottoms)
+    if _area(around) <= sum(map(_area, boxes)):
         return [(list(rows), around)]
     return [([row], box) for row, box in zip(rows, boxes, strict=True)]
+
+
+def _area(box):
+    left, top, right, bottom = box
+    return (right - left) * (bottom - top)

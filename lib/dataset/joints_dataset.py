@@ -47,6 +47,10 @@ class Persons:
     def __len__(self):
         return len(self.pictures)
 
+    def annotation(self, row):
+        """center (2,), scale (2,), joints (K, 2) and visible (K,) of one person."""
+        return self.center[row], self.scale[row], self.joints[row], self.visible[row]
+
     def choose(self, keep):
         """The persons where the mask `keep` (N,) is True."""
         rows = np.flatnonzero(keep)
@@ -105,8 +109,8 @@ class JointsDataset:
     def __getitem__(self, key):
         epoch, index = key if isinstance(key, tuple) else (0, key)
         persons, settings = self.persons, self.settings
-        center, scale, rotation, mirror = persons.center[index].copy(), persons.scale[index].copy(), 0.0, False
-        joints, visible = persons.joints[index].copy(), persons.visible[index].copy()
+        center, scale, joints, visible = (values.copy() for values in persons.annotation(index))
+        rotation, mirror = 0.0, False
         region = self._region(index)
         if settings.augmentation:
             generator = sample_generator(settings.seed, epoch, index)
@@ -128,9 +132,8 @@ class JointsDataset:
     def _region(self, index):
         if self.cache is not None:
             return self.cache[index]
-        persons = self.persons
-        person = persons.center[index], persons.scale[index], persons.joints[index], persons.visible[index]
-        return read_region(persons.pictures[index], self.reach.reduction(*person))
+        reduction = self.reach.reduction(*self.persons.annotation(index))
+        return read_region(self.persons.pictures[index], reduction)
 
     def collate(self, samples):
         """A batch of samples, small enough to hand from a worker to the trainer.

@@ -80,12 +80,13 @@ class Reach:
             largest = 1 + self.augmentation.scale_factor
             turn = math.radians(min(2 * self.augmentation.rotation_factor, 90))
         aspect = self.image_size[1] / self.image_size[0]
-        across, upright = _turned(1, aspect, turn), _turned(aspect, 1, turn)
-        low, high = np.full(2, np.inf), np.full(2, -np.inf)
-        for middle, width in self._crops(center, scale, joints, visible):
-            half = np.array([across, upright]) * (width * largest / 2)
-            low, high = np.minimum(low, middle - half), np.maximum(high, middle + half)
-        return (*low, *high)
+        across, upright = _turned(1, aspect, turn) * largest / 2, _turned(aspect, 1, turn) * largest / 2
+        corners = [
+            (x - across * width, y - upright * width, x + across * width, y + upright * width)
+            for (x, y), width in self._crops(center, scale, joints, visible)
+        ]
+        lefts, tops, rights, bottoms = zip(*corners, strict=True)
+        return min(lefts), min(tops), max(rights), max(bottoms)
 
 
 def _turned(along, other, most):
@@ -105,11 +106,14 @@ def pixel_box(box, picture_size, reduction):
 
     box: in pixels of the whole picture, such as `Reach.box` gives. Nothing of it in the picture: an empty box.
     """
-    corners = (np.reshape(box, (2, 2)) - (reduction - 1) / 2) / reduction
+    edges = [(value - (reduction - 1) / 2) / reduction for value in box]
     size = reduced_size(picture_size, reduction)
-    low = np.clip(np.floor(corners[0]) - MARGIN, 0, size)
-    high = np.clip(np.ceil(corners[1]) + MARGIN + 1, low, size)
-    return (*map(int, low), *map(int, high))
+    low = [min(max(math.floor(edge) - MARGIN, 0), side) for edge, side in zip(edges[:2], size, strict=True)]
+    high = [
+        min(max(math.ceil(edge) + MARGIN + 1, start), side)
+        for edge, start, side in zip(edges[2:], low, size, strict=True)
+    ]
+    return (*low, *high)
 
 
 def crop_region(region, matrix, mirror, output_size, color_rgb=False):

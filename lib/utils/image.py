@@ -77,8 +77,8 @@ def read_reduced(path, reduction):
     """A data set's picture, a JPEG decoded at 1/2, 1/4 or 1/8 of its size, which costs a fraction of the time.
 
     Returns the (H, W, 3) uint8 BGR picture, its reduction and the (width, height) of the whole picture. The reduction
-    is 1 where the picture is no JPEG or its size cannot be told beforehand. Pixel x of a picture of reduction r is the
-    mean of the pixels r * x to r * x + r - 1; its size is the whole one's divided by r, rounded up.
+    is 1 where the picture is no JPEG or its size cannot be told beforehand. Pixel x of a picture of reduction r is
+    about the mean of the pixels r * x to r * x + r - 1; its size is the whole one's divided by r, rounded up.
     Raises UserError as `read_image` does.
     """
     data = _whole_bytes(path)
