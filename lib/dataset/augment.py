@@ -34,9 +34,9 @@ class Augmentation:
         """
         scale_draw, rotation_draw = generator.standard_normal(2)
         rotation_chance, flip_chance = generator.random(2)
-        scale = np.clip(scale_draw * self.scale_factor + 1, 1 - self.scale_factor, 1 + self.scale_factor)
+        scale = min(max(scale_draw * self.scale_factor + 1, 1 - self.scale_factor), 1 + self.scale_factor)
         limit = 2 * self.rotation_factor
-        rotation = np.clip(rotation_draw * self.rotation_factor, -limit, limit)
+        rotation = min(max(rotation_draw * self.rotation_factor, -limit), limit)
         return float(scale), float(rotation * (rotation_chance <= ROTATION_PROBABILITY)), bool(
             self.flip and flip_chance <= FLIP_PROBABILITY
         )

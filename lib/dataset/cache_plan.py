@@ -16,7 +16,7 @@ from lib.utils.errors import UserError
 from lib.utils.image import open_archive, picture_header
 from lib.utils.progress import progress_bar
 
-FORMAT = 1  # of the files; another one is another cache
+FORMAT = 1  # of the files and of what `Reach` puts into them; another one is another cache
 KEY_LENGTH = 12
 
 
@@ -108,8 +108,8 @@ def make_plan(dataset):
     groups = {}  # {(picture, reduction): [(person, box)]}
     for row, picture in enumerate(persons.pictures):
         person = persons.annotation(row)
-        size, is_jpeg = headers[number_of[picture]]
-        reduction = reach.reduction(*person) if is_jpeg else 1
+        size, can_reduce = headers[number_of[picture]]
+        reduction = reach.reduction(*person) if can_reduce else 1
         box = pixel_box(reach.box(*person), size, reduction)
         groups.setdefault((number_of[picture], reduction), []).append((row, box))
     blocks, block_of = [], np.zeros(len(persons), np.int32)

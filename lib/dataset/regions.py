@@ -123,11 +123,10 @@ def crop_region(region, matrix, mirror, output_size, color_rgb=False):
     matrix: (2, 3), from pixels of the whole picture to the crop's; mirror: of the mirrored picture. output_size,
     color_rgb: as in `crop_person`.
     """
-    size = reduced_size(region.picture_size, region.reduction)
     if region.reduction > 1:
         matrix, mirror = reduced_matrix(matrix, region.reduction, region.picture_size[0] if mirror else None), False
-    is_whole = region.pixels.shape[1::-1] == size
-    image = region.pixels if is_whole and not mirror else _on_canvas(region, size, matrix, mirror, output_size)
+    has_same_origin = region.left == region.top == 0 and region.pixels.size and not mirror
+    image = region.pixels if has_same_origin else _on_canvas(region, matrix, mirror, output_size)
     return crop_person(image, matrix, output_size, color_rgb)
 
 
@@ -144,13 +143,13 @@ def reduced_matrix(matrix, reduction, mirrored_width=None):
     return np.column_stack([x_axis * reduction, y_axis * reduction, start])
 
 
-def _on_canvas(region, size, matrix, mirror, output_size):
-    """A picture of `size` that has the region's pixels where the crop looks and holds anything elsewhere.
+def _on_canvas(region, matrix, mirror, output_size):
+    """A picture, reduced as the region is, that has its pixels where the crop looks and holds anything elsewhere.
 
     A crop of the region alone, by a matrix with another origin, would be rounded otherwise, differently in each
     version of OpenCV; and to flip and copy what the crop looks at costs less than the whole picture would.
     """
-    width, height = size
+    width, height = reduced_size(region.picture_size, region.reduction)
     needed = width * height * 3
     if getattr(_scratch, "memory", np.empty(0)).size < needed:
         _scratch.memory = np.empty(needed, np.uint8)

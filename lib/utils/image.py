@@ -125,12 +125,14 @@ def _refuse_huge(path, width, height):
 
 
 def picture_header(path):
-    """((width, height), whether it is a JPEG) of a data set's picture, from its first bytes where they tell.
+    """((width, height), whether `read_reduced` can reduce it) of a data set's picture, from its first bytes mostly.
 
     Raises UserError as `read_image` does, but looks for no truncated pictures.
     """
     data = read_bytes(path, HEADER_BYTES)
-    size = header_size(data) or header_size(read_bytes(path)) or read_image(path).shape[1::-1]
+    size = header_size(data) or header_size(read_bytes(path))
+    if size is None:
+        return read_image(path).shape[1::-1], False
     _refuse_huge(path, *size)
     return size, data.startswith(JPEG_START)
 

@@ -5,8 +5,9 @@
 
 The first takes turns, in one process and one run, between the plain way (read, flip, warp, gaussians drawn joint by
 joint, floats, sample by sample) and JointsDataset as it is, with DATASET.DECODE_REDUCED, with DATASET.CACHE crops and
-with both, all with the training augmentation of the experiment. `--root` is a data set in MPII's form; it is copied
-into a temporary folder, where the cache goes. Differences are absolute, in grey levels, of the same random draws.
+with both, all with the training augmentation of the experiment and stacked to batches. `--root` is a data set in MPII's
+form; it is copied into a temporary folder, where the cache goes. Differences are absolute, in grey levels, of the same
+random draws.
 The second writes caches of drawn data sets of so many persons, two in a picture of 160x120: time, memory and bytes.
 """
 
@@ -92,8 +93,9 @@ def plain_sample(dataset, key):
 
 def load_plain(dataset, batches):
     for keys in batches:
-        for key in keys:
-            plain_sample(dataset, key)
+        samples = [plain_sample(dataset, key)[1:] for key in keys]
+        for parts in zip(*samples, strict=True):
+            np.stack(parts)
 
 
 def load_ours(dataset, batches):
