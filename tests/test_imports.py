@@ -15,7 +15,8 @@ WITHOUT_PADDLE = [
     "lib.dataset.swaps", "lib.dataset.check", "lib.dataset.check_report", "lib.core.build", "lib.core.detector",
     "lib.core.media", "lib.core.model_metadata", "lib.core.onnx_predictor", "lib.core.onnx_session", "lib.core.people",
     "lib.core.pose_app", "lib.core.pose_results", "lib.core.skeleton_file", "lib.utils.parser", "lib.utils.progress",
-    "lib.utils.picture_header",
+    "lib.utils.picture_header", "lib.utils.shared_memory", "lib.dataset.regions", "lib.dataset.cache_plan",
+    "lib.dataset.cache_writer", "lib.dataset.crop_cache",
 ]  # fmt: skip
 
 

@@ -101,6 +101,8 @@ class DatasetConfig(Record):
     num_joints_half_body: Annotated[int, Field(ge=0)] = 8
     color_rgb: bool = False
     pixel_scale: Positive = 255.0
+    cache: Literal["none", "crops"] = "none"
+    decode_reduced: Literal[False, True, "all"] = False
 
 
 class ExtraConfig(Record):

@@ -1,11 +1,14 @@
 """From the configuration to data sets, loaders and evaluators. No Paddle here."""
 
+import sys
+
 from lib.core.coco_evaluator import COCOEvaluator, Suppression
 from lib.core.evaluators import MatPredictions, PCKEvaluator, PCKhEvaluator
 from lib.core.skeletons import SKELETONS
 from lib.dataset.augment import Augmentation
 from lib.dataset.coco import annotated_persons, detected_persons, picture_paths
 from lib.dataset.coco_truth import annotation_path, read_truth
+from lib.dataset.crop_cache import open_cache
 from lib.dataset.joints_dataset import JointsDataset, SampleSettings, select_data
 from lib.dataset.loader import BatchLoader, TrainingShare, ValidationShare
 from lib.dataset.mpii import LAYOUT, read_mpii
@@ -51,7 +54,10 @@ def _read_truth(config, image_set):
 
 
 def build_dataset(config, training):
-    """The training or validation JointsDataset of a configuration. Raises UserError for bad or missing data."""
+    """The training or validation JointsDataset of a configuration; DATASET.CACHE is for training alone.
+
+    Raises UserError for bad or missing data, RunError where the cache cannot be written.
+    """
     data, model = config.dataset, config.model
     augmentation = None
     if training:
@@ -60,9 +66,19 @@ def build_dataset(config, training):
         )
     settings = SampleSettings(
         model.image_size, model.extra.heatmap_size, model.extra.sigma, data.color_rgb, augmentation, config.train.seed,
-        config.test.udp,
+        config.test.udp, data.decode_reduced == "all" or (training and data.decode_reduced),
     )  # fmt: skip
-    return JointsDataset(read_persons(config, training), config.skeleton, settings)
+    dataset = JointsDataset(read_persons(config, training), config.skeleton, settings)
+    if training and data.cache == "crops":
+        dataset.cache = open_cache(dataset, config.dataset_root, data.train_set, config.workers, _say)
+        notes = (dataset.persons.note, dataset.cache.line)
+        dataset.persons.note = "\n".join(filter(None, notes))  # for the run's log
+    return dataset
+
+
+def _say(line):
+    """Before there is a log: what takes long is said before it begins."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def build_loader(config, dataset, training, rank=0, count=1):

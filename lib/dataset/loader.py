@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 
 from lib.utils.errors import RunError, UserError
+from lib.utils.errors import RunError
+from lib.utils.shared_memory import check_shared_memory
 
 BATCHES_AHEAD = 2  # of each worker
 
@@ -164,6 +166,7 @@ class BatchLoader:
 
     def _workers(self):
         if self._pool is None:
+            check_shared_memory()
             # forked from a small server process: forking this one, with Paddle's threads and CUDA in it, is not safe
             context = multiprocessing.get_context("forkserver")
             self._pool = ProcessPoolExecutor(self.workers, context, _start_worker, (self.dataset,))

@@ -1,4 +1,4 @@
-"""JSON: reading what a person gave, checking its numbers, writing results. No Paddle here."""
+"""JSON: reading what a person gave, checking its numbers, writing results; sizes in words. No Paddle here."""
 
 import json
 import math
@@ -44,6 +44,11 @@ def checked_box(value):
     if not good or not all(isinstance(number, (int, float)) and abs(number) < MAXIMUM_PIXELS for number in value):
         raise ValueError(f"a box of {value!r}; expected x, y, width, height in finite pixels below a million")
     return [float(number) for number in value]
+
+
+def readable_size(count):
+    """Bytes as people read them: 3.6 MB, 13.1 GB."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def without_nan(value):

@@ -338,6 +338,8 @@ COCO_FORM = "DATASET: {DATASET: coco}\nMODEL: {NUM_JOINTS: 17}\n"
         ("DATASET: {PROB_HALF_BODY: 1.3}", "DATASET.PROB_HALF_BODY", "less than or equal to 1"),
         ("TRAIN: {EMA: 1}", "TRAIN.EMA", "less than 1"),
         ("TEST: {DECODE: darc}", "TEST.DECODE", "'dark'"),
+        ("DATASET: {CACHE: pictures}", "DATASET.CACHE", "'crops'"),
+        ("DATASET: {DECODE_REDUCED: validation}", "DATASET.DECODE_REDUCED", "'all'"),
     ],
 )
 def test_options_that_cannot_work_together_are_refused_by_name(refusal, text, key, said):
