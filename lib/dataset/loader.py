@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 
 from lib.utils.errors import RunError, UserError
-from lib.utils.errors import RunError
 from lib.utils.shared_memory import check_shared_memory
 
 BATCHES_AHEAD = 2  # of each worker
