@@ -40,6 +40,17 @@ def check_same_optimizer(progress, train):
             )
 
 
+def take_begun(progress, train, loader):
+    """How many steps of the next epoch are done; none where its other steps would be of other persons now."""
+    begun, before = progress.get("begun"), progress.get("train", {})
+    keys = ("SEED", "SHUFFLE", "BATCH_SIZE", "ACCUMULATE")
+    same = all(before.get(key) == getattr(train, key.lower()) for key in keys)
+    if begun and same and begun["of"] == len(loader):
+        return begun["steps"]
+    progress.pop("begun", None)
+    return 0
+
+
 def make_trainer(config, resume_from, ranks=None):
     """Everything that a training needs, checked before anything is written; returns it with what was loaded.
 
@@ -72,11 +83,12 @@ def make_trainer(config, resume_from, ranks=None):
     if resume_from:
         progress = load_checkpoint(resume_from, learner.network, learner.optimizer, learner.average)
         check_same_optimizer(progress, train)
+        begun, loaded = take_begun(progress, train, train_loader), f"=> going on from {resume_from} with epoch "
         progress["train"] = train.model_dump(by_alias=True)
         learner.precision.restore(progress.get("scaler"))
         # by this configuration, which may have another rate, or another number of steps in an epoch
-        go_to_epoch(scheduler, progress["epoch"], steps)
-        loaded = f"=> going on from {resume_from} with epoch {progress['epoch']}"
+        go_to_epoch(scheduler, progress["epoch"], steps, -(-begun // train.accumulate))
+        loaded += f"{progress['epoch']}, of which {begun} steps are done" if begun else f"{progress['epoch']}"
         if progress.setdefault("measure", measure) != measure:
             progress |= {"measure": measure, "best": None}
             loaded += "; its best score was of another set or figure, so the best begins anew"
