@@ -17,6 +17,7 @@ def run(*words, two=False):
     environment = {name: value for name, value in toy.quiet_environment().items() if not name.startswith("PADDLE_")}
     if two:  # the launcher gives each rank a GPU's number, there or not
         environment |= {"PADDLE_DISTRI_BACKEND": "gloo", "CUDA_VISIBLE_DEVICES": "0,1"}
+    environment["OMP_NUM_THREADS"] = "2"  # sums over threads differ in the last digits
     command = [sys.executable, *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
 
@@ -60,6 +61,14 @@ def test_the_first_rank_alone_speaks_and_writes(runs):
     assert len(list(folder.glob("*_train.log"))) == 1
     others = (folder.parents[3] / "launch" / "workerlog.1").read_text(encoding="utf-8")
     assert "Epoch" not in others and "=>" not in others
+
+
+def test_gpus_are_the_launchers_to_say(runs):
+    place = runs["two"][0].parents[3]
+    script = [toy.SCRIPTS / "train.py", "--cfg", place / "toy.yaml", "--gpus", "0"]
+    answer = run(*LAUNCH, "--log_dir", place / "gpus", *script, two=True)
+    assert answer.returncode != 0
+    assert "error: --gpus is the launcher's to say with several ranks" in answer.stdout + answer.stderr
 
 
 def test_the_table_of_two_ranks_is_that_of_one_process_to_the_last_digit(runs):
