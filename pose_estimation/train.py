@@ -5,7 +5,7 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from lib.utils.cli import config_from, make_parser, run_folder
+from lib.utils.cli import config_from, make_parser, run_folder, run_parts
 from lib.utils.errors import UserError
 from lib.utils.files import write_json
 from lib.utils.runtime import choose_device, import_paddle, make_folder, make_logger, replacing, run_script
@@ -61,12 +61,13 @@ def make_trainer(config, resume_from):
     progress["train"] = train.model_dump(by_alias=True)
     if resume_from:
         average = WeightAverage(network, train.ema) if train.ema else None
-        progress = load_checkpoint(resume_from, network, optimizer, average)
+        warnings = []
+        progress = load_checkpoint(resume_from, network, optimizer, average, warnings.append)
         check_same_optimizer(progress, train)
         progress["train"] = train.model_dump(by_alias=True)
         # by this configuration, which may have another rate, or another number of steps in an epoch
         go_to_epoch(scheduler, progress["epoch"], len(train_loader))
-        loaded = f"=> going on from {resume_from} with epoch {progress['epoch']}"
+        loaded = "\n".join([*warnings, f"=> going on from {resume_from} with epoch {progress['epoch']}"])
         if progress.setdefault("measure", measure) != measure:
             progress |= {"measure": measure, "best": None}
             loaded += "; its best score was of another set or figure, so the best begins anew"
@@ -77,6 +78,18 @@ def make_trainer(config, resume_from):
     return loaded, Trainer(
         config, network, criterion, optimizer, scheduler, train_loader, valid_loader, evaluator, progress, average
     )
+
+
+def choose_resume(asked, config, experiment_file):
+    """(what to go on from or None, a line that says so or None): of 'auto' it is the experiment's own run folder."""
+    from lib.core.checkpoint import has_checkpoint
+
+    if asked != "auto":
+        return asked, None
+    folder = Path(config.output_dir) / run_parts(config, experiment_file)
+    if has_checkpoint(folder):
+        return str(folder), None
+    return None, f"=> --resume_model auto: there is no checkpoint in {folder}: STARTING FROM NOTHING"
 
 
 def bring_best(resume_from, folder):
@@ -92,7 +105,10 @@ def bring_best(resume_from, folder):
 
 def main():
     parser = make_parser(__doc__)
-    parser.add_argument("--resume_model", metavar="DIR", help="go on from the checkpoint of this run folder")
+    parser.add_argument(
+        "--resume_model", metavar="DIR", help="go on from the checkpoint of this run folder; auto: of the experiment's "
+        "own, or from nothing where there is none",
+    )  # fmt: skip
     arguments = parser.parse_intermixed_args()
     config = config_from(arguments, "TRAIN.BATCH_SIZE")
 
@@ -104,6 +120,7 @@ def main():
     from lib.models.pose_resnet import count_parameters
 
     device = choose_device(config.gpus, asked=arguments.gpus is not None)
+    arguments.resume_model, auto_line = choose_resume(arguments.resume_model, config, arguments.cfg)
     record_line = None if arguments.resume_model else check_record(config.model.pretrained, config, start=True)
     loaded, trainer = make_trainer(config, arguments.resume_model)
 
@@ -125,8 +142,8 @@ def main():
         temporary.write_text(dump_config(config), encoding="utf-8")
     log.info(device)
     log.info(loaded)
-    if record_line:
-        log.info(record_line)
+    for line in filter(None, (auto_line, record_line)):
+        log.info(line)
     for loader in (trainer.train_loader, trainer.valid_loader):
         log.info(f"=> load {len(loader.dataset)} samples")
         if loader.dataset.persons.note:

@@ -140,7 +140,8 @@ def replacing(path, ending=".part"):
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+        old = "; the file that was there is whole" if path.exists() else ""
+        raise RunError(f"cannot write {path}: {error.strerror or error}{old}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
