@@ -4,8 +4,9 @@ import contextlib
 import io
 import os
 import zipfile
+import zlib
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from lib.utils.picture_header import header_size
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
 MOST_PIXELS = 2**28  # of a picture, decoded: 0.8 GB
+MOST_BYTES = 2**30  # of a picture, as it is stored
 LONGEST_SIDE = 2**15 - 2  # OpenCV cannot warp longer ones
 
 
@@ -29,7 +31,7 @@ def open_archive(path):
     """The zip archive at `path`, opened once in each process: workers must not share a file position."""
     try:
         return _open_archive(str(path), os.getpid())
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
         raise UserError(f"cannot open the picture archive {path}: {error}") from error
 
 
@@ -42,10 +44,19 @@ def read_bytes(path):
     archive, separator, member = path.partition(".zip@")
     try:
         if separator:
-            return open_archive(archive + ".zip").read(member)
+            return _read_member(open_archive(archive + ".zip"), member)
         return Path(path).read_bytes()
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    # zipfile: RuntimeError for a member that is encrypted or compressed in a way it does not know
+    except (OSError, KeyError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"cannot read the picture {path}: {error}") from error
+
+
+def _read_member(archive, member):
+    if ".." in PurePosixPath(member).parts:
+        raise ValueError("its name leaves the archive's folder")
+    if archive.getinfo(member).file_size > MOST_BYTES:  # a small archive may hold a terabyte of zeros
+        raise ValueError(f"it has more than {MOST_BYTES >> 30} GB")
+    return archive.read(member)
 
 
 def _is_cut_off(data):
