@@ -10,7 +10,7 @@ import numpy as np
 
 from lib.core.nms import oks_nms, soft_oks_nms
 from lib.utils.errors import UserError
-from lib.utils.files import read_json, write_json
+from lib.utils.files import read_json, shown, write_json
 from lib.utils.runtime import make_folder
 from lib.utils.transforms import PIXELS_PER_SCALE
 
@@ -153,10 +153,10 @@ class COCOEvaluator:
         if not isinstance(entry, dict) or not {"image_id", "category_id", "keypoints", "score"} <= entry.keys():
             return ENTRY
         if not isinstance(entry["image_id"], (int, str)) or entry["image_id"] not in self.truth.images:
-            return f"its image_id {entry['image_id']!r} is not among the images of {self.truth.path}"
+            return f"its image_id {shown(entry['image_id'])} is not among the images of {self.truth.path}"
         category = self.truth.category
         if entry["category_id"] != category["id"]:
-            return f"its category_id is {entry['category_id']!r}, but {category['name']} is {category['id']}"
+            return f"its category_id is {shown(entry['category_id'])}, but {category['name']} is {category['id']}"
         numbers = entry["keypoints"]
         if not isinstance(numbers, list) or len(numbers) != count:
             return f"keypoints: expected {count} numbers (x, y, score of {count // 3} joints)"

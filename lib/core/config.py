@@ -103,7 +103,7 @@ def _first_value(section):
 def parse_overrides(words):
     """['TRAIN.END_EPOCH', '3'] -> {'TRAIN.END_EPOCH': 3}; values are read as YAML."""
     if len(words) % 2:
-        raise UserError(f"overrides come as KEY VALUE pairs; {words[-1]!r} has no value")
+        raise UserError(f"overrides come as KEY VALUE pairs; {shown(words[-1])} has no value")
     values = {}
     for key, word in zip(words[::2], words[1::2], strict=True):
         if key not in KNOWN_KEYS:
@@ -116,7 +116,7 @@ def parse_overrides(words):
         try:
             values[key] = parse_yaml(word)
         except ValueError as error:
-            raise UserError(f"command line: {key}: {word!r} is not a YAML value") from error
+            raise UserError(f"command line: {key}: {shown(word)} is not a YAML value") from error
     return values
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lib.core.skeletons import SKELETONS, Skeleton
 from lib.utils.errors import UserError
-from lib.utils.files import read_json
+from lib.utils.files import read_json, shown
 
 
 def read_skeleton(name):
@@ -33,7 +33,7 @@ def read_skeleton(name):
 
 def _names(value, key):
     if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
-        raise ValueError(f"{key}: expected a list of names, got {value!r}")
+        raise ValueError(f"{key}: expected a list of names, got {shown(value)}")
     if len(set(value)) != len(value):
         raise ValueError(f"{key}: one of them is there twice")
     return tuple(value)
@@ -41,7 +41,7 @@ def _names(value, key):
 
 def _pairs(value, key, joints):
     if not isinstance(value, list):
-        raise ValueError(f"{key}: expected a list of pairs of names, got {value!r}")
+        raise ValueError(f"{key}: expected a list of pairs of names, got {shown(value)}")
     pairs = tuple(_names(pair, key) for pair in value)
     for pair in pairs:
         if len(pair) != 2:
@@ -49,5 +49,5 @@ def _pairs(value, key, joints):
         for name in pair:
             if name not in joints:
                 nearest = difflib.get_close_matches(name, joints, n=1, cutoff=0)[0]
-                raise ValueError(f"{key}: {name!r} is not among the joints; the nearest is {nearest!r}")
+                raise ValueError(f"{key}: {shown(name)} is not among the joints; the nearest is {nearest!r}")
     return pairs

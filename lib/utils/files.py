@@ -13,6 +13,7 @@ from lib.utils.runtime import replacing
 MAXIMUM_PIXELS = 1e6
 LARGEST_FILE = 2**31  # bytes; COCO's largest annotation file has 0.46 GB
 DEEPEST = 100  # lists and objects inside one another; COCO's annotations have 5
+MOST_WORDS = 500  # characters of a message about a record: the record may be a megabyte
 NO_BRACKET = bytes(set(range(256)) - set(b'"[]{}'))
 _short = Repr()
 _short.maxlevel, _short.maxstring, _short.maxother, _short.maxlong = 2, 60, 60, 40
@@ -63,8 +64,8 @@ def shown(value):
 
 
 def what_is_wrong(error):
-    """A KeyError, TypeError or ValueError of reading a record, in words."""
-    return f"no {error}" if isinstance(error, KeyError) else error
+    """A KeyError, TypeError or ValueError of reading a record, in few words."""
+    return (f"no {error}" if isinstance(error, KeyError) else str(error))[:MOST_WORDS]
 
 
 def finite(value, what):

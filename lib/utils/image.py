@@ -115,7 +115,9 @@ def picture_size(path):
                 raise UserError(f"the picture {path} is truncated: copy or download it again")
             with Image.open(file) as picture:
                 return picture.size
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: Pillow's for broken headers
+    except UserError:
+        raise
+    except Exception as error:  # Pillow lets through whatever a damaged header makes it meet
         raise UserError(f"the picture {path} cannot be read: {type(error).__name__}") from error
 
 
