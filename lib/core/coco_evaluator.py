@@ -65,7 +65,14 @@ class COCOEvaluator:
         A person's score is the mean of its joints' scores above the threshold, times its box's. Of poses of one
         picture that are one person by OKS the best stays. Entries come picture by picture, the best first; besides
         COCO's own keys they hold the crop's center and scale, as the original's do.
+        Raises UserError where predictions and persons differ in number, or are not finite.
         """
+        count, shapes = (len(self.persons), len(self.skeleton.joints)), (np.shape(predictions), np.shape(scores))
+        if shapes != ((*count, 2), count) or not (np.isfinite(predictions).all() and np.isfinite(scores).all()):
+            raise UserError(
+                f"predictions of shape {shapes[0]} with scores of {shapes[1]}; expected finite ones of {count[0]} "
+                f"persons with {count[1]} joints"
+            )
         keypoints = np.concatenate([predictions, np.asarray(scores)[..., None]], axis=2).astype(np.float64)
         counted = keypoints[..., 2] > self.suppression.joint_threshold
         totals = (keypoints[..., 2] * counted).sum(axis=1) / np.maximum(counted.sum(axis=1), 1)

@@ -27,7 +27,7 @@ from lib.core.fields import (
     to_tuple,
 )
 from lib.core.heatmap import BACKBONE_STRIDE, heatmap_size_of
-from lib.core.skeletons import SKELETONS, Skeleton
+from lib.core.skeletons import SKELETONS, Skeleton, pair_problem
 from lib.utils.files import shown
 
 
@@ -71,6 +71,9 @@ class SkeletonConfig(Record):
         mirrored = list(chain(*self.flip_pairs or ()))
         if len(set(mirrored)) != len(mirrored):
             raise ValueError("FLIP_PAIRS: a joint has one twin, another one than itself")
+        problem = "" if self.flip_pairs is None else pair_problem(self.joints, self.flip_pairs)
+        if problem:
+            raise ValueError(f"FLIP_PAIRS: {problem}")
         return self
 
     @model_serializer(mode="wrap")
@@ -102,6 +105,7 @@ class DatasetConfig(Record):
     num_joints_half_body: Annotated[int, Field(ge=0)] = 8
     color_rgb: bool = False
     pixel_scale: Positive = 255.0
+    check_sides: bool = True
 
 
 class ExtraConfig(Record):

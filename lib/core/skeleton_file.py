@@ -3,9 +3,9 @@
 import difflib
 from pathlib import Path
 
-from lib.core.skeletons import SKELETONS, Skeleton
+from lib.core.skeletons import SKELETONS, Skeleton, pair_problem
 from lib.utils.errors import UserError
-from lib.utils.files import read_json, shown
+from lib.utils.files import read_json, shown, what_is_wrong
 
 
 def read_skeleton(name):
@@ -26,8 +26,11 @@ def read_skeleton(name):
     try:
         joints = _names(values["joints"], "joints")
         pairs = {key: _pairs(values[key], key, joints) for key in ("limbs", "flip_pairs") if key in values}
+        problem = pair_problem(joints, pairs.get("flip_pairs", ())) if "flip_pairs" in pairs else ""
+        if problem:
+            raise ValueError(f"flip_pairs: {problem}")
     except (KeyError, ValueError) as error:
-        raise UserError(f"{path}: {f'no {error}' if isinstance(error, KeyError) else error}") from error
+        raise UserError(f"{path}: {what_is_wrong(error)}") from error
     return Skeleton(str(values.get("name") or path.stem), joints, pairs.get("limbs", ()), pairs.get("flip_pairs"))
 
 

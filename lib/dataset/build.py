@@ -1,5 +1,7 @@
 """From the configuration to data sets, loaders and evaluators. No Paddle here."""
 
+import numpy as np
+
 from lib.core.coco_evaluator import COCOEvaluator, Suppression
 from lib.core.evaluators import MatPredictions, PCKEvaluator, PCKhEvaluator
 from lib.core.skeletons import SKELETONS
@@ -9,7 +11,10 @@ from lib.dataset.coco_truth import annotation_path, read_truth
 from lib.dataset.joints_dataset import JointsDataset, SampleSettings, select_data
 from lib.dataset.loader import BatchLoader, EpochSampler
 from lib.dataset.mpii import LAYOUT, read_mpii
+from lib.dataset.swaps import refuse_mirrored
 from lib.utils.errors import UserError
+
+SAME_PERSON = 2.0  # pixels: sources round, or count from 0
 
 
 def read_persons(config, training):
@@ -62,7 +67,10 @@ def build_dataset(config, training):
         model.image_size, model.extra.heatmap_size, model.extra.sigma, data.color_rgb, augmentation, config.train.seed,
         config.test.udp,
     )  # fmt: skip
-    return JointsDataset(read_persons(config, training), config.skeleton, settings)
+    persons = read_persons(config, training)
+    if data.check_sides:
+        refuse_mirrored(persons.joints, persons.visible, config.skeleton, annotation_file(config, training))
+    return JointsDataset(persons, config.skeleton, settings)
 
 
 def build_loader(config, dataset, training):
@@ -115,4 +123,22 @@ def _build_pckh(config, persons):
             f"{path} has {len(evaluator)} persons, but {config.dataset.test_set}.json beside it has {len(persons)}: "
             "take both from the same source"
         )
+    if persons is not None:
+        _refuse_other_order(evaluator, persons, path)
     return evaluator
+
+
+def _refuse_other_order(evaluator, persons, path):
+    """Raises UserError where a row of the ground truth is of another person than the annotation's row.
+
+    MPII's two files agree to 1e-4 pixels in each of the 2,958 persons.
+    """
+    both = (persons.visible > 0) & (evaluator.missing == 0)
+    distance = np.linalg.norm(persons.joints + 1.0 - evaluator.truth, axis=2)
+    far = np.nanmedian(np.where(both, distance, np.nan)[both.any(axis=1)], axis=1) > SAME_PERSON
+    if far.any():
+        row = np.flatnonzero(both.any(axis=1))[far][0]
+        raise UserError(
+            f"{path}: {far.sum()} of its {len(evaluator)} rows are of other persons than the annotations beside it "
+            f"(first row {row + 1}, {persons.pictures[row].rpartition('/')[2]}): take both from the same source"
+        )

@@ -81,6 +81,7 @@ PIECES = [
     b"cnumpy.core.multiarray\n_reconstruct\n", b"cnumpy\nndarray\n", b"cnumpy\ndtype\n", b"c_codecs\nencode\n",
     b"cnumpy.core.multiarray\nscalar\n", b"cnumpy.core.numeric\n_frombuffer\n", b"ccollections\nOrderedDict\n",
     b"c__builtin__\ntuple\n", b"c__builtin__\neval\n", b"c__builtin__\nbytes\n", b"\x8e" + b"\xff" * 8,
+    PICKLES[0][2:-1], PICKLES[4][2:-1],
     _text(b"f4") + b"\x85R(K\x03" + _text(b"<") + b"NNNK\x01K\x01K\x00tb",
 ]  # fmt: skip
 
