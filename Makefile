@@ -2,12 +2,13 @@
 # make test   the test suite
 # make setup  .venv with what this machine needs; demo and test do this first. PYTHON=python3.11 chooses another Python
 # make test-paddle2   the fast tests on Paddle 2.6.2; make test-convert: those that need PyTorch, which it installs
+# make fuzz   tens of thousands of damaged files and impossible values, for minutes; FUZZ_CASES=2000 of each kind
 # make bench  measurements; make mini-set: data/mpii.zip; make clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-paddle2 test-convert lint bench mini-set clean help
+.PHONY: setup demo test test-paddle2 test-convert fuzz lint bench mini-set clean help
 
 in_range = import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for name in python3 python3.12 python3.11 python3.10; do \
@@ -28,7 +29,7 @@ define install
 endef
 
 help:
-	@sed -n '1,5s/^# //p' Makefile
+	@sed -n '1,6s/^# //p' Makefile
 
 setup: $(VENV)/.installed
 
@@ -53,6 +54,10 @@ test-paddle2: .venv-paddle2/.installed
 test-convert: $(VENV)/.installed-dev requirements/convert.txt
 	$(RUN) -m pip install $(PIP_FLAGS) -r requirements/convert.txt
 	$(RUN) -m pytest tests/core/test_convert.py tests/test_convert_script.py
+
+FUZZ_CASES ?= 1500
+fuzz: $(VENV)/.installed-dev
+	FUZZ_CASES=$(FUZZ_CASES) $(RUN) -m pytest tests/fuzz
 
 DEMO := mini/synthetic_resnet18_96x96
 DEMO_OUT := output/mpii/pose_resnet_18/synthetic_resnet18_96x96

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from lib.utils.cli import config_from, make_parser, run_folder
+from lib.utils.cli import config_from, make_parser, run_folder, run_parts
 from lib.utils.errors import UserError
 from lib.utils.files import write_json
 from lib.utils.runtime import (
@@ -81,7 +81,9 @@ def make_trainer(config, resume_from, ranks=None):
     progress = {"epoch": train.begin_epoch, "best": None, "history": [], "measure": measure}
     progress["train"] = train.model_dump(by_alias=True)
     if resume_from:
-        progress = load_checkpoint(resume_from, learner.network, learner.optimizer, learner.average)
+        warnings = []
+        state = learner.network, learner.optimizer, learner.average
+        progress = load_checkpoint(resume_from, *state, warnings.append)
         check_same_optimizer(progress, train)
         begun, loaded = take_begun(progress, train, train_loader), f"=> going on from {resume_from} with epoch "
         progress["train"] = train.model_dump(by_alias=True)
@@ -89,6 +91,7 @@ def make_trainer(config, resume_from, ranks=None):
         # by this configuration, which may have another rate, or another number of steps in an epoch
         go_to_epoch(scheduler, progress["epoch"], steps, -(-begun // train.accumulate))
         loaded += f"{progress['epoch']}, of which {begun} steps are done" if begun else f"{progress['epoch']}"
+        loaded = "\n".join([*warnings, loaded])
         if progress.setdefault("measure", measure) != measure:
             progress |= {"measure": measure, "best": None}
             loaded += "; its best score was of another set or figure, so the best begins anew"
@@ -129,6 +132,18 @@ def make_learner(config, scheduler, ranks):
     return Learner(network, criterion, optimizer, config.dataset.pixel_scale, average, precision, ranks)
 
 
+def choose_resume(asked, config, experiment_file):
+    """(what to go on from or None, a line that says so or None): of 'auto' it is the experiment's own run folder."""
+    from lib.core.checkpoint import has_checkpoint
+
+    if asked != "auto":
+        return asked, None
+    folder = Path(config.output_dir) / run_parts(config, experiment_file)
+    if has_checkpoint(folder):
+        return str(folder), None
+    return None, f"=> --resume_model auto: there is no checkpoint in {folder}: STARTING FROM NOTHING"
+
+
 def bring_best(resume_from, folder):
     """Copies the best weights of the run that goes on where `folder` is another: no later epoch may be better."""
     from lib.core.checkpoint import BEST_NAME
@@ -162,6 +177,7 @@ def train_network(arguments, config, ranks):
     if ranks.count > 1 and arguments.gpus is not None:
         raise UserError("--gpus is the launcher's to say with several ranks: --devices 0,1 before the script")
     device = ranks.line or choose_device(config.gpus, asked=arguments.gpus is not None)
+    arguments.resume_model, auto_line = choose_resume(arguments.resume_model, config, arguments.cfg)
     record_line = None if arguments.resume_model else check_record(config.model.pretrained, config, start=True)
     loaded, trainer = make_trainer(config, arguments.resume_model, ranks)
     if not ranks.is_first:
@@ -172,7 +188,8 @@ def train_network(arguments, config, ranks):
     make_folder(scalar_folder)
     log = make_logger(log_file)
     describe_start(arguments, trainer, folder, device, loaded)
-    lines = [device, loaded, record_line, describe_batch(config, ranks, trainer.train_loader.sampler.left_out)]
+    batch_line = describe_batch(config, ranks, trainer.train_loader.sampler.left_out)
+    lines = [device, loaded, auto_line, record_line, batch_line]
     for loader in (trainer.train_loader, trainer.valid_loader):
         lines += [f"=> load {len(loader.dataset)} samples", loader.dataset.persons.note]
     for line in filter(None, lines):
@@ -211,7 +228,10 @@ def describe_start(arguments, trainer, folder, device, loaded):
 
 def main():
     parser = make_parser(__doc__)
-    parser.add_argument("--resume_model", metavar="DIR", help="go on from the checkpoint of this run folder")
+    parser.add_argument(
+        "--resume_model", metavar="DIR", help="go on from the checkpoint of this run folder; auto: of the experiment's "
+        "own, or from nothing where there is none",
+    )  # fmt: skip
     arguments = parser.parse_intermixed_args()
     config = config_from(arguments, "TRAIN.BATCH_SIZE")
     import_paddle()

@@ -104,8 +104,8 @@ class TestTraining:
     def test_its_folder_holds_every_file_and_nothing_half_written(self, trained):
         names = sorted(path.name for path in trained.folder.iterdir() if path.suffix not in (".log", ".jpg"))
         assert names == [
-            "checkpoint.pdckpt", "config.yaml", "curves.png", "final_state.pdparams", "history.json",
-            "model_best.pdparams", "run.json",
+            "checkpoint.pdckpt", "checkpoint_previous.pdckpt", "config.yaml", "curves.png", "final_state.pdparams",
+            "history.json", "model_best.pdparams", "run.json",
         ]  # fmt: skip
 
     def test_the_run_describes_itself(self, trained):
@@ -161,6 +161,22 @@ class TestTraining:
         history = json.loads((more / "history.json").read_text())
         assert [row["epoch"] for row in history] == [0, 1, 2]
         assert (more / "model_best.pdparams").is_file()
+
+    def test_auto_goes_on_from_its_own_folder_with_the_checkpoint_before_a_damaged_one(self, trained, call):
+        words = ["--resume_model", "auto", "TRAIN.END_EPOCH", 1, "OUTPUT_DIR", trained.place / "auto"]
+        folder = trained.place / "auto" / trained.folder.relative_to(trained.place / "output")
+        nothing = f"=> --resume_model auto: there is no checkpoint in {folder}: STARTING FROM NOTHING"
+        assert nothing in call("train", *words)
+        words[3] = 2
+        assert f"=> going on from {folder} with epoch 1" in call("train", *words)
+        checkpoint = folder / "checkpoint.pdckpt"
+        content = bytearray(checkpoint.read_bytes())
+        content[len(content) // 2] ^= 1
+        checkpoint.write_bytes(content)
+        out = call("train", *words)
+        assert f"=> WARNING: {checkpoint} is damaged: its checksum is not that of what was written" in out
+        assert f"=> going on from {folder} with epoch 1" in out
+        assert "Epoch: [1][1/2]" in out
 
     def test_a_changed_rate_counts_from_the_first_step_when_it_goes_on(self, trained, call):
         words = ["TRAIN.END_EPOCH", 4, "TRAIN.LR", 0.004, "OUTPUT_DIR", trained.place / "faster"]

@@ -2,6 +2,8 @@
 
 import sys
 
+import numpy as np
+
 from lib.core.coco_evaluator import COCOEvaluator, Suppression
 from lib.core.evaluators import MatPredictions, PCKEvaluator, PCKhEvaluator
 from lib.core.skeletons import SKELETONS
@@ -12,7 +14,10 @@ from lib.dataset.crop_cache import open_cache
 from lib.dataset.joints_dataset import JointsDataset, SampleSettings, select_data
 from lib.dataset.loader import BatchLoader, TrainingShare, ValidationShare
 from lib.dataset.mpii import LAYOUT, read_mpii
+from lib.dataset.swaps import refuse_mirrored
 from lib.utils.errors import UserError
+
+SAME_PERSON = 2.0  # pixels: sources round, or count from 0
 
 
 def read_persons(config, training):
@@ -68,11 +73,14 @@ def build_dataset(config, training):
         model.image_size, model.extra.heatmap_size, model.extra.sigma, data.color_rgb, augmentation, config.train.seed,
         config.test.udp, data.decode_reduced == "all" or (training and data.decode_reduced),
     )  # fmt: skip
-    dataset = JointsDataset(read_persons(config, training), config.skeleton, settings)
+    persons = read_persons(config, training)
+    if data.check_sides:
+        refuse_mirrored(persons.joints, persons.visible, config.skeleton, annotation_file(config, training))
+    dataset = JointsDataset(persons, config.skeleton, settings)
     if training and data.cache == "crops":
         dataset.cache = open_cache(dataset, config.dataset_root, data.train_set, config.workers, _say)
-        notes = (dataset.persons.note, dataset.cache.line)
-        dataset.persons.note = "\n".join(filter(None, notes))  # for the run's log
+        notes = (persons.note, dataset.cache.line)
+        persons.note = "\n".join(filter(None, notes))  # for the run's log
     return dataset
 
 
@@ -135,4 +143,22 @@ def _build_pckh(config, persons):
             f"{path} has {len(evaluator)} persons, but {config.dataset.test_set}.json beside it has {len(persons)}: "
             "take both from the same source"
         )
+    if persons is not None:
+        _refuse_other_order(evaluator, persons, path)
     return evaluator
+
+
+def _refuse_other_order(evaluator, persons, path):
+    """Raises UserError where a row of the ground truth is of another person than the annotation's row.
+
+    MPII's two files agree to 1e-4 pixels in each of the 2,958 persons.
+    """
+    both = (persons.visible > 0) & (evaluator.missing == 0)
+    distance = np.linalg.norm(persons.joints + 1.0 - evaluator.truth, axis=2)
+    far = np.nanmedian(np.where(both, distance, np.nan)[both.any(axis=1)], axis=1) > SAME_PERSON
+    if far.any():
+        row = np.flatnonzero(both.any(axis=1))[far][0]
+        raise UserError(
+            f"{path}: {far.sum()} of its {len(evaluator)} rows are of other persons than the annotations beside it "
+            f"(first row {row + 1}, {persons.pictures[row].rpartition('/')[2]}): take both from the same source"
+        )

@@ -4,7 +4,9 @@ import contextlib
 import io
 import os
 import zipfile
+import zlib
 from functools import lru_cache
+from pathlib import PurePosixPath
 
 import cv2
 import numpy as np
@@ -16,6 +18,7 @@ from lib.utils.picture_header import header_size
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
 MOST_PIXELS = 2**28  # of a picture, decoded: 0.8 GB
+MOST_BYTES = 2**30  # of a picture, as it is stored
 LONGEST_SIDE = 2**15 - 2  # OpenCV cannot warp longer ones
 HEADER_BYTES = 2**14  # that mostly hold a picture's size; a thumbnail before it may be larger
 JPEG_START, PNG_START = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
@@ -31,7 +34,7 @@ def open_archive(path):
     """The zip archive at `path`, opened once in each process: workers must not share a file position."""
     try:
         return _open_archive(str(path), os.getpid())
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
         raise UserError(f"cannot open the picture archive {path}: {error}") from error
 
 
@@ -44,12 +47,21 @@ def read_bytes(path, most=-1):
     archive, separator, member = path.partition(".zip@")
     try:
         if separator:
-            with open_archive(archive + ".zip").open(member) as file:
-                return file.read(most)
+            return _read_member(open_archive(archive + ".zip"), member, most)
         with open(path, "rb") as file:
             return file.read(most)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    # zipfile: RuntimeError for a member that is encrypted or compressed in a way it does not know
+    except (OSError, KeyError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"cannot read the picture {path}: {error}") from error
+
+
+def _read_member(archive, member, most):
+    if ".." in PurePosixPath(member).parts:
+        raise ValueError("its name leaves the archive's folder")
+    if archive.getinfo(member).file_size > MOST_BYTES:  # a small archive may hold a terabyte of zeros
+        raise ValueError(f"it has more than {MOST_BYTES >> 30} GB")
+    with archive.open(member) as file:
+        return file.read(most)
 
 
 def _is_cut_off(data):
@@ -153,7 +165,9 @@ def picture_size(path):
                 raise UserError(f"the picture {path} is truncated: copy or download it again")
             with Image.open(file) as picture:
                 return picture.size
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: Pillow's for broken headers
+    except UserError:
+        raise
+    except Exception as error:  # Pillow lets through whatever a damaged header makes it meet
         raise UserError(f"the picture {path} cannot be read: {type(error).__name__}") from error
 
 

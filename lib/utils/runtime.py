@@ -155,8 +155,9 @@ def replacing(path, ending=".part"):
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
+        old = "; the file that was there is whole" if path.exists() else ""
         kind = ItemError if error.errno in OF_ONE_NAME else RunError
-        raise kind(f"cannot write {path}: {error.strerror or error}") from error
+        raise kind(f"cannot write {path}: {error.strerror or error}{old}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()

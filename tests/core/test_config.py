@@ -256,12 +256,21 @@ def test_a_skeleton_of_ones_own_holds_what_its_entry_says(read):
     assert skeleton.flip_pairs == ((1, 2),)
 
 
+@pytest.mark.parametrize("pairs", ["[[right_thumb, left_thumb]]", "[[left_thumb, right_thumb]]", "~"])
+def test_flip_pairs_may_be_given_or_follow_from_the_names(read, pairs):
+    assert read(own_skeleton(f"FLIP_PAIRS: {pairs}")).skeleton.flip_pairs == ((1, 2),)
+
+
 @pytest.mark.parametrize(
-    ("pairs", "flip_pairs"),
-    [("[]", ()), ("[[left_thumb, wrist]]", ((0, 1),)), ("[[right_thumb, left_thumb]]", ((1, 2),)), ("~", ((1, 2),))],
+    ("pairs", "said"),
+    [
+        ("[]", "left_thumb and right_thumb are not paired"),
+        ("[[left_thumb, wrist]]", "left_thumb is paired with wrist, but its name says right_thumb"),
+    ],
 )
-def test_flip_pairs_may_be_given_or_be_none_at_all(read, pairs, flip_pairs):
-    assert read(own_skeleton(f"FLIP_PAIRS: {pairs}")).skeleton.flip_pairs == flip_pairs
+def test_flip_pairs_that_contradict_the_names_are_refused(read, pairs, said):
+    with pytest.raises(UserError, match=f"FLIP_PAIRS: {said}"):
+        read(own_skeleton(f"FLIP_PAIRS: {pairs}"))
 
 
 @pytest.mark.parametrize(
@@ -453,8 +462,8 @@ def test_the_configuration_cannot_be_changed(read, section, name):
         "MODEL: {DEPTH: 18, EXTRA: {NUM_DECONV_KERNELS: [2, 3, 4]}}\nTRAIN: {LR: 1e-5, LR_STEP: []}\nGPUS: ''",
         "MODEL: {EXTRA: {NUM_LAYERS: 34}}\nDATASET: {ROOT: 'a: b # c'}",
         "DATASET: {SKELETON: coco}\nMODEL: {NUM_JOINTS: 17}",
-        own_skeleton("LIMBS: [[wrist, left_thumb]], SIGMAS: [0.1, 0.2, 1], INDICES: [5, 0, 2], FLIP_PAIRS: []"),
-        own_skeleton("NAME: hand, PCK_REFERENCE: [wrist, left_thumb], FLIP_PAIRS: [[left_thumb, wrist]]"),
+        own_skeleton("LIMBS: [[wrist, left_thumb]], SIGMAS: [0.1, 0.2, 1], INDICES: [5, 0, 2]"),
+        own_skeleton("NAME: hand, PCK_REFERENCE: [wrist, left_thumb], FLIP_PAIRS: [[right_thumb, left_thumb]]"),
     ],
 )
 def test_a_written_configuration_reads_back_as_itself(read, text):
