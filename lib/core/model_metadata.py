@@ -7,7 +7,7 @@ import json
 import math
 from dataclasses import asdict, dataclass, fields
 
-from lib.core.skeletons import Skeleton
+from lib.core.skeletons import Skeleton, pair_problem
 from lib.utils.errors import UserError
 from lib.utils.files import shown
 from lib.utils.image import DEVIATION, MEAN
@@ -82,6 +82,9 @@ def from_json(text):
         skeleton.flip_pairs, skeleton.limb_indices  # noqa: B018 - they fail where names are not joints
         if any(len(pair) != 2 for pair in skeleton.flip_pairs):
             raise ValueError("mirror_pairs: expected pairs of joints")
+        problem = pair_problem(skeleton.joints, skeleton.mirror_pairs or ())
+        if problem and skeleton.mirror_pairs is not None:
+            raise ValueError(f"mirror_pairs: {problem}")
         return ModelMetadata(skeleton, **settings)
     except UserError:
         raise
