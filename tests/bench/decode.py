@@ -139,8 +139,8 @@ def main():
     rows = [("accuracy", ours[0], plain[0]), ("get_final_preds", ours[1], plain[1])]
     rows += [("both", ours.sum(), plain.sum()), ("both, as validation does them", once, plain.sum())]
     print(line)
-    print(f"\n{PERSONS} x {JOINTS} heatmaps of {SIDE}x{SIDE}, equal results; processor time, medians of {rounds} rounds. "
-          f"Wanted: both at least {WANTED} times as fast as the loops.")  # fmt: skip
+    print(f"\n{PERSONS} x {JOINTS} heatmaps of {SIDE}x{SIDE}, equal results; processor time, medians of {rounds}.")
+    print(f"Wanted: both at least {WANTED} times as fast as the loops.")
     print(table(
         ("part", "this project", "loops", "ratio"),
         [(name, f"{ours:.2f} ms", f"{plain:.2f} ms", f"{plain / ours:.1f}") for name, ours, plain in rows],
