@@ -60,6 +60,45 @@ def interleaved_ms(*actions, rounds, clock=time.perf_counter):
     return [1000 * float(value) for value in np.median(times[3:], axis=0)]
 
 
+class TimedLoader:
+    """A BatchLoader that keeps what it took: epochs, a list of (seconds that each batch was waited for, seconds from an
+    epoch's first batch on).
+    """
+
+    def __init__(self, loader):
+        self._loader = loader
+        self.epochs = []
+
+    def __getattr__(self, name):
+        return getattr(self._loader, name)
+
+    def __len__(self):
+        return len(self._loader)
+
+    def __iter__(self):
+        batches, waits = iter(self._loader), []
+        steps_start = None
+        while True:
+            start = time.perf_counter()
+            batch = next(batches, None)
+            end = time.perf_counter()
+            if batch is None:
+                break
+            waits.append(end - start)
+            steps_start = steps_start or end
+            yield batch
+        self.epochs.append((waits, end - steps_start))
+
+    def data_share(self):
+        """Waiting as a share of the time from an epoch's first batch on, the first epoch left out."""
+        return sum(sum(waits[1:]) for waits, _ in self.epochs[1:]) / self.seconds
+
+    @property
+    def seconds(self):
+        """Of all epochs but the first, from their first batches on."""
+        return sum(seconds for _, seconds in self.epochs[1:])
+
+
 # -- growth ----------------------------------------------------------------------------------------------------------
 
 
