@@ -40,6 +40,17 @@ def check_same_optimizer(progress, train):
             )
 
 
+def take_begun(progress, train, loader):
+    """How many steps of the next epoch are done; none where its other steps would be of other persons now."""
+    begun, before = progress.get("begun"), progress.get("train", {})
+    keys = ("SEED", "SHUFFLE", "BATCH_SIZE", "ACCUMULATE")
+    same = all(before.get(key) == getattr(train, key.lower()) for key in keys)
+    if begun and same and begun["of"] == len(loader):
+        return begun["steps"]
+    progress.pop("begun", None)
+    return 0
+
+
 def make_trainer(config, resume_from, ranks=None):
     """Everything that a training needs, checked before anything is written; returns it with what was loaded.
 
@@ -72,11 +83,12 @@ def make_trainer(config, resume_from, ranks=None):
     if resume_from:
         progress = load_checkpoint(resume_from, learner.network, learner.optimizer, learner.average)
         check_same_optimizer(progress, train)
+        begun, loaded = take_begun(progress, train, train_loader), f"=> going on from {resume_from} with epoch "
         progress["train"] = train.model_dump(by_alias=True)
         learner.precision.restore(progress.get("scaler"))
         # by this configuration, which may have another rate, or another number of steps in an epoch
-        go_to_epoch(scheduler, progress["epoch"], steps)
-        loaded = f"=> going on from {resume_from} with epoch {progress['epoch']}"
+        go_to_epoch(scheduler, progress["epoch"], steps, -(-begun // train.accumulate))
+        loaded += f"{progress['epoch']}, of which {begun} steps are done" if begun else f"{progress['epoch']}"
         if progress.setdefault("measure", measure) != measure:
             progress |= {"measure": measure, "best": None}
             loaded += "; its best score was of another set or figure, so the best begins anew"
@@ -128,13 +140,14 @@ def bring_best(resume_from, folder):
             shutil.copyfile(best, temporary)
 
 
-def describe_batch(config, ranks):
+def describe_batch(config, ranks, left_out=0):
     """A line that says the batch that a step of the optimizer sees, and what becomes of TRAIN.LR for it."""
     train = config.train
     parts = f"TRAIN.BATCH_SIZE {train.batch_size}"
     parts += f" x {ranks.count} ranks" if ranks.count > 1 else ""
     parts += f" x TRAIN.ACCUMULATE {train.accumulate}" if train.accumulate > 1 else ""
-    return f"=> total batch {total_batch(train, ranks)} ({parts}); TRAIN.LR {train.lr:g} is taken as it stands"
+    line = f"=> total batch {total_batch(train, ranks)} ({parts}); TRAIN.LR {train.lr:g} is taken as it stands"
+    return f"{line}; an epoch leaves out its last {left_out} persons, fewer than ranks" if left_out else line
 
 
 def total_batch(train, ranks):
@@ -146,6 +159,8 @@ def train_network(arguments, config, ranks):
     """Trains as one of the ranks; the first alone speaks and writes."""
     from lib.core.weight_record import check_record
 
+    if ranks.count > 1 and arguments.gpus is not None:
+        raise UserError("--gpus is the launcher's to say with several ranks: --devices 0,1 before the script")
     device = ranks.line or choose_device(config.gpus, asked=arguments.gpus is not None)
     record_line = None if arguments.resume_model else check_record(config.model.pretrained, config, start=True)
     loaded, trainer = make_trainer(config, arguments.resume_model, ranks)
@@ -157,7 +172,7 @@ def train_network(arguments, config, ranks):
     make_folder(scalar_folder)
     log = make_logger(log_file)
     describe_start(arguments, trainer, folder, device, loaded)
-    lines = [device, loaded, record_line, describe_batch(config, ranks)]
+    lines = [device, loaded, record_line, describe_batch(config, ranks, trainer.train_loader.sampler.left_out)]
     for loader in (trainer.train_loader, trainer.valid_loader):
         lines += [f"=> load {len(loader.dataset)} samples", loader.dataset.persons.note]
     for line in filter(None, lines):

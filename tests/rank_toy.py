@@ -132,6 +132,14 @@ def exchange(ranks):
     }
 
 
+def runs(process):
+    """Whether a process, given by its number, is there and has not ended; an orphan may wait in vain to be reaped."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def main():
     manner, folder = sys.argv[1], Path(sys.argv[2])
     runtime.import_paddle()

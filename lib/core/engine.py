@@ -3,8 +3,9 @@
 import contextlib
 import logging
 import math
+import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import paddle
@@ -20,6 +21,7 @@ from lib.utils.errors import RunError
 from lib.utils.files import write_json
 from lib.utils.progress import progress_bar
 from lib.utils.runtime import LOGGER_NAME
+from lib.utils.stop import StopSignals, stopped
 from lib.utils.vis import save_debug_images
 
 
@@ -31,7 +33,7 @@ class Trainer:
     Where the learner averages the weights, that average is what is validated and saved as best and final. Of several
     ranks the first alone evaluates and writes.
     `progress` is what a checkpoint keeps besides the weights: the next epoch, the best score, the history of epochs,
-    the training settings, the loss scaling.
+    the training settings, the loss scaling, and what is done of an epoch that was begun.
     """
 
     config: Config
@@ -41,6 +43,7 @@ class Trainer:
     valid_loader: BatchLoader
     evaluator: object
     progress: dict
+    stop: StopSignals = field(default_factory=StopSignals)
     folder: Path = Path()
     log: logging.Logger = logging.getLogger(LOGGER_NAME)
     scalars: object = None
@@ -56,7 +59,9 @@ class Trainer:
             self.log.info(f"=> nothing left to train: {done} epochs are done and TRAIN.END_EPOCH is {end}")
         self.learner.begin()
         try:
-            self._run_epochs()
+            # several ranks would have to agree on a step: their launcher ends them, and the last epoch is saved
+            with self.stop if self.learner.ranks.count == 1 else contextlib.nullcontext():
+                self._run_epochs()
         finally:
             self.train_loader.close()
             self.valid_loader.close()
@@ -64,12 +69,16 @@ class Trainer:
     def _run_epochs(self):
         train = self.config.train
         for epoch in range(self.progress["epoch"], train.end_epoch):
-            row = {"epoch": epoch, "lr": self.scheduler.get_lr(), **self.train_epoch(epoch)}
+            row = {"epoch": epoch, **self.train_epoch(epoch)}
             if train.lr_type == "MultiStepDecay":
                 self.scheduler.step()
             if epoch + 1 < train.end_epoch:
                 self.train_loader.prepare(epoch + 1)  # while the network validates
-            row.update(self.validate_epoch(epoch))
+            try:
+                with self.stop.at_once():
+                    row.update(self.validate_epoch(epoch))
+            except KeyboardInterrupt:
+                self._save_and_stop()
             self._finish_epoch(row)
         if self.learner.ranks.is_first:
             self._save_final()
@@ -82,19 +91,23 @@ class Trainer:
             self.log.info(f"=> saving curves to {self.folder / 'curves.png'}")
 
     def train_epoch(self, epoch):
-        """One epoch of training; returns its mean loss and accuracy."""
-        config, loader = self.config, self.train_loader
+        """One epoch of training, or what is left of it; returns its first rate, mean loss and accuracy."""
+        config, loader, begun = self.config, self.train_loader, self.progress.get("begun", {})
         meters = {name: AverageMeter() for name in ("time", "data", "lr", "loss", "accuracy")}
-        loader.sampler.epoch = epoch
+        for name in begun.keys() & meters:
+            meters[name].total, meters[name].count = begun[name]
+        first_rate = begun.get("first_rate", self.scheduler.get_lr())
+        loader.sampler.epoch, loader.skipped = epoch, begun.get("steps", 0)
         self.learner.network.train()
         records, waited = [], 0.0
         with progress_bar(len(loader), f"epoch {epoch}") as bar:
             start = asked = time.perf_counter()
-            for step, batch in enumerate(loader):
+            for step, batch in enumerate(loader, loader.skipped):
                 waited += time.perf_counter() - asked
                 is_said = step % config.print_freq == 0
                 records.append(self._learn(step, batch, is_said))
-                if is_said or step == len(loader) - 1:
+                is_stopped = self.stop.asked and self._ends_step(step)
+                if is_said or is_stopped or step == len(loader) - 1:
                     self._read(records, meters, epoch, step)
                     seconds = time.perf_counter() - start
                     meters["time"].update(seconds / len(records), len(records))
@@ -102,17 +115,42 @@ class Trainer:
                     if is_said:
                         self._say(epoch, step, len(loader), meters)
                         self._save_debug(step, batch, records[-1].heatmaps)
+                    self._keep_begun(step, first_rate, meters)
+                    if is_stopped:
+                        self._save_and_stop()
                     records, waited = [], 0.0
                     start = time.perf_counter()
                 asked = time.perf_counter()
                 bar.update()
-        return {"train_loss": meters["loss"].average, "train_accuracy": meters["accuracy"].average}
+        loader.skipped = 0
+        return {"lr": first_rate, "train_loss": meters["loss"].average, "train_accuracy": meters["accuracy"].average}
+
+    def _keep_begun(self, step, first_rate, meters):
+        """What is done of an epoch, up to and with a step, until the epoch is finished."""
+        sums = {name: [meters[name].total, meters[name].count] for name in ("loss", "accuracy")}
+        self.progress["begun"] = {
+            "steps": step + 1, "of": len(self.train_loader), "first_rate": first_rate, **sums
+        }  # fmt: skip
+
+    def _save_and_stop(self):
+        """Saves in the middle of an epoch, so that it can be gone on with from there, and raises KeyboardInterrupt."""
+        learner, epoch, steps = self.learner, self.progress["epoch"], self.progress["begun"]["steps"]
+        self.progress["scaler"] = learner.precision.state()
+        if learner.ranks.is_first:
+            save_checkpoint(self.folder, learner.network, learner.optimizer, self.progress, learner.average)
+        raise stopped(
+            f"stopped in epoch {epoch} after {steps} of {len(self.train_loader)} steps, which are saved; go on with "
+            f"--resume_model {self.folder}", self.stop.asked or signal.SIGINT
+        )  # fmt: skip
+
+    def _ends_step(self, step):
+        """Whether the optimizer steps after the step-th batch: TRAIN.ACCUMULATE batches share one of its steps."""
+        return (step + 1) % self.config.train.accumulate == 0 or step == len(self.train_loader) - 1
 
     def _learn(self, step, batch, is_said):
-        """The step-th batch of an epoch through the learner; TRAIN.ACCUMULATE batches share a step of the optimizer."""
+        """The step-th batch of an epoch through the learner."""
         sampler, together = self.train_loader.sampler, self.config.train.accumulate
-        is_last = (step + 1) % together == 0 or step == len(sampler) - 1
-        first = step - step % together
+        is_last, first = self._ends_step(step), step - step % together
         joined = sum(sampler.joined_rows(number) for number in range(first, min(first + together, len(sampler))))
         weight = self.learner.ranks.loss_weight(len(batch["index"]), joined)
         record = self.learner.learn(batch, weight, is_last, keep_heatmaps=is_said and self.config.debug.debug)
@@ -176,6 +214,7 @@ class Trainer:
     def _finish_epoch(self, row):
         """Keeps the best weights and everything to go on with."""
         self.progress["epoch"] = row["epoch"] + 1
+        self.progress.pop("begun", None)
         self.progress["scaler"] = self.learner.precision.state()
         if not self.learner.ranks.is_first:
             return

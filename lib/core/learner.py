@@ -70,6 +70,7 @@ class Learner:
         """
         target = build_target(batch["horizontal"], batch["vertical"])
         images = normalize_crops(batch["crop"], self.pixel_scale)
+        self.ranks.wait()
         with contextlib.nullcontext() if is_last else between_steps(self._running):
             with self.precision.casting():
                 output = self._running(images)

@@ -14,6 +14,7 @@ import contextlib
 import io
 import os
 import signal
+import threading
 import warnings
 from dataclasses import dataclass
 
@@ -126,9 +127,9 @@ def start_ranks():
     if count == 1:
         yield Ranks()
         return
-    signal.signal(signal.SIGTERM, _interrupt)
     device = _initialize()
     watch = RankWatch(rank, count, *_meeting_point(rank))
+    interrupted = _interrupt_at_sigterm()  # not before: Paddle waits for the others in a way that Python cannot stop
     try:
         yield Ranks(rank, count, device, watch)
         watch.wait()
@@ -136,18 +137,33 @@ def start_ranks():
         watch.leave(str(error) or "interrupted")
         raise
     except Exception as error:  # perhaps Paddle's, because another rank has ended
+        if interrupted.is_set():  # in a backward pass: Paddle has made an error of its own of it
+            watch.leave("interrupted")
+            raise KeyboardInterrupt from None
         lost = any(name in str(error).lower() for name in ("gloo", "nccl"))
-        reason = watch.reason(seconds=5.0) or (f"the ranks lost each other: {error}" if lost else None)
-        watch.leave(reason or f"{type(error).__name__}: {error}")
+        reason = watch.reason(seconds=5.0) or (f"the ranks lost each other: {_first_line(error)}" if lost else None)
+        watch.leave(reason or f"{type(error).__name__}: {_first_line(error)}")
         if reason:
             raise RunError(reason) from error
         raise
     watch.leave()
 
 
-def _interrupt(*_):
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the launcher sends it three times
-    raise KeyboardInterrupt
+def _interrupt_at_sigterm():
+    """Makes the launcher's SIGTERM a KeyboardInterrupt; returns an Event that says whether it came."""
+    interrupted = threading.Event()
+
+    def interrupt(*_):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is sent three times
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    return interrupted
+
+
+def _first_line(error):
+    return next(iter(str(error).strip().splitlines()), "")
 
 
 def _initialize():

@@ -116,6 +116,7 @@ class BatchLoader:
 
     dataset: has __getitem__ and collate, see JointsDataset; its batches are dicts of numpy arrays.
     workers: processes that load ahead, kept between epochs; 0 loads in this process.
+    Set `skipped` to leave out as many batches at the beginning.
     Errors of a sample reach the caller as they are. Batches come through pipes, not through /dev/shm, which containers
     keep small; Paddle's own DataLoader is not used because it waits for ever when a sample fails and workers is 0, and
     (2.6) when two loaders with persistent workers end.
@@ -123,6 +124,7 @@ class BatchLoader:
 
     def __init__(self, dataset, sampler, workers=0):
         self.dataset, self.sampler, self.workers = dataset, sampler, workers
+        self.skipped = 0
         self._pool = self._prepared = None
 
     def __len__(self):
@@ -136,7 +138,7 @@ class BatchLoader:
 
     def __iter__(self):
         if self.workers == 0:
-            for keys in self.sampler:
+            for keys in self._keys():
                 yield self.dataset.collate([self.dataset[key] for key in keys])
             return
         (epoch, keys, waiting), self._prepared = self._prepared or self._begin(), None
@@ -155,9 +157,12 @@ class BatchLoader:
 
     def _begin(self):
         """(epoch, its keys to come, futures of the batches that are being loaded)."""
-        keys, waiting = iter(self.sampler), deque()
+        keys, waiting = self._keys(), deque()
         self._load_ahead(keys, waiting)
         return self.sampler.epoch, keys, waiting
+
+    def _keys(self):
+        return itertools.islice(self.sampler, self.skipped, None)
 
     def _load_ahead(self, keys, waiting):
         while len(waiting) < self.workers * BATCHES_AHEAD and (some := next(keys, None)):

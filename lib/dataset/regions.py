@@ -15,9 +15,9 @@ from lib.dataset.augment import HALF_BODY_PADDING, Augmentation
 from lib.utils.image import crop_person, read_reduced, reduced_size
 from lib.utils.transforms import PIXELS_PER_SCALE, crop_of_box
 
-# Crops of pictures decoded at 1/2 differ from the plain way's by 1.4 grey levels in the mean, at 1/4 by 3.5 and at 1/8
-# by 7 (tests/bench/loading.py), because the plain way skips pixels where this one takes means; and 1/4 is hardly faster
-# to decode than 1/2
+# Crops of pictures decoded at 1/2 differ from the plain way's by 1.2 grey levels in the mean, at 1/4 by 3.3 and at 1/8
+# by 6.4 (tests/bench/loading.py), because the plain way skips pixels where this one takes means; and 1/4 is hardly
+# faster to decode than 1/2
 REDUCTION = 2
 MARGIN = 2  # pixels around what a crop's corners reach: one for the interpolation, one for rounding
 

@@ -170,8 +170,9 @@ def run_script(main):
         sys.exit(_complain(error, 2))
     except RunError as error:
         sys.exit(_complain(error, 1))
-    except KeyboardInterrupt:
-        sys.exit(_complain("interrupted", 128 + signal.SIGINT))
+    except KeyboardInterrupt as error:
+        message, number = error.args or ("interrupted", signal.SIGINT)
+        sys.exit(_complain(message, 128 + number))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import toy
 
 from lib.core.config import read_config
 from lib.utils.errors import RunError
+from lib.utils.stop import StopSignals
 
 
 class Lines(list):
@@ -125,6 +127,72 @@ def test_an_interrupted_training_that_goes_on_ends_bit_equal_to_an_uninterrupted
                 {name: np.array(value) for name, value in second.items()})  # fmt: skip
     assert trainer.progress == resumed.progress
     assert [row["epoch"] for row in json.loads((halved / "history.json").read_text())] == [0, 1, 2, 3]
+
+
+class Signals(Lines):
+    """A log that sends this process a signal at a line that starts so."""
+
+    def __init__(self, number, at):
+        super().__init__()
+        self.number, self.at = number, at
+
+    def info(self, line):
+        self.append(line)
+        if self.at in line:
+            signal.raise_signal(self.number)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "at", "done", "overrides"),
+    [
+        (signal.SIGINT, "Epoch: [1][0/4]", "epoch 1 after 2 of 4 steps", {"WORKERS": 2}),
+        (signal.SIGTERM, "Epoch: [1][0/4]", "epoch 1 after 2 of 4 steps", {"TRAIN.ACCUMULATE": 2, "TRAIN.EMA": 0.9}),
+        (signal.SIGINT, "Test: [0/1]", "epoch 0 after 4 of 4 steps", {"TRAIN.LR_TYPE": "MultiStepDecay"}),
+    ],
+)
+def test_a_run_that_is_stopped_by_a_signal_goes_on_with_the_next_step(
+    paddle, config_of, make_trainer, tmp_path, number, at, done, overrides
+):
+    config = config_of({"TRAIN.BATCH_SIZE": 2, "TRAIN.LR_STEP": [0], **overrides})
+    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    whole.mkdir()
+    halved.mkdir()
+    with paddle.utils.unique_name.guard():
+        trainer = make_trainer(config)
+        trainer.run(whole, Lines())
+    with paddle.utils.unique_name.guard(), pytest.raises(KeyboardInterrupt) as caught:
+        make_trainer(config).run(halved, Signals(number, at))
+    message, sent = caught.value.args
+    assert message == f"stopped in {done}, which are saved; go on with --resume_model {halved}" and sent == number
+    assert signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+    with paddle.utils.unique_name.guard():
+        resumed = make_trainer(config, halved)
+        lines = Lines()
+        resumed.run(halved, lines)
+    assert not [line for line in lines if "Epoch: [1][0/4]" in line] or "[1]" not in at
+    assert_same(weights(whole / "final_state.pdparams"), weights(halved / "final_state.pdparams"))
+    assert trainer.progress == resumed.progress and "begun" not in resumed.progress
+    assert trainer.scheduler.get_lr() == resumed.scheduler.get_lr()
+
+
+def test_a_second_signal_ends_the_work_at_once():
+    with StopSignals() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop.asked == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+
+
+def test_an_epoch_that_was_begun_with_other_batches_begins_anew(paddle, config_of, make_trainer, tmp_path):
+    config = config_of({"TRAIN.BATCH_SIZE": 2})
+    with paddle.utils.unique_name.guard(), pytest.raises(KeyboardInterrupt):
+        make_trainer(config).run(tmp_path, Signals(signal.SIGINT, "Epoch: [0][0/4]"))
+    make = toy.import_script("train").make_trainer
+    line, trainer = make(config, tmp_path)
+    assert line.endswith("with epoch 0, of which 2 steps are done") and trainer.scheduler.last_epoch == 2
+    line, trainer = make(config_of({"TRAIN.BATCH_SIZE": 4}), tmp_path)
+    assert line.endswith("with epoch 0") and trainer.scheduler.last_epoch == 0 and "begun" not in trainer.progress
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+import rank_toy
 
 from lib.core.rank_watch import RankWatch
 from lib.utils.errors import RunError
@@ -102,9 +103,9 @@ def test_ranks_whose_launcher_was_killed_end(root, tmp_path):
         process.kill()
         process.wait()
     try:
-        _until(lambda: not any(_runs(rank) for rank in ranks))
+        _until(lambda: not any(rank_toy.runs(rank) for rank in ranks))
     finally:
-        for rank in filter(_runs, ranks):
+        for rank in filter(rank_toy.runs, ranks):
             os.kill(int(rank), signal.SIGKILL)
 
 
@@ -114,14 +115,6 @@ def _until(condition, seconds=10):
         assert time.monotonic() < end
         time.sleep(0.05)
     return found
-
-
-def _runs(process):
-    try:
-        with open(f"/proc/{process}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_a_stranger_at_the_port_is_not_taken_for_a_rank(root):

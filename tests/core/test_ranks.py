@@ -147,19 +147,11 @@ def assert_gone(folder, seconds=15):
     left = {int(path.read_text()) for path in folder.glob("*.pid")}
     end = time.monotonic() + seconds
     while left and time.monotonic() < end:
-        left = {process for process in left if _runs(process)}
+        left = {process for process in left if rank_toy.runs(process)}
         time.sleep(0.05)
     for process in left:
         os.kill(process, signal.SIGKILL)
     assert not left
-
-
-def _runs(process):
-    try:
-        with open(f"/proc/{process}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"  # an orphan may wait in vain to be reaped
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.slow
