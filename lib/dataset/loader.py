@@ -134,16 +134,19 @@ class BatchLoader:
         """Has the workers begin with an epoch, which is to be the next one that is iterated over."""
         self.sampler.epoch = epoch
         if self.workers and self._prepared is None:
-            self._prepared = self._begin()
+            self._prepared = epoch, *self._begin()
 
     def __iter__(self):
         if self.workers == 0:
             for keys in self._keys():
                 yield self.dataset.collate([self.dataset[key] for key in keys])
             return
-        (epoch, keys, waiting), self._prepared = self._prepared or self._begin(), None
-        if epoch != self.sampler.epoch:
-            raise ValueError(f"epoch {epoch} was prepared, and {self.sampler.epoch} is asked for")
+        if self._prepared:
+            (epoch, keys, waiting), self._prepared = self._prepared, None
+            if epoch != self.sampler.epoch:
+                raise ValueError(f"epoch {epoch} was prepared, and {self.sampler.epoch} is asked for")
+        else:
+            keys, waiting = self._begin()
         try:
             while waiting:
                 batch = waiting.popleft().result()
@@ -156,10 +159,10 @@ class BatchLoader:
                 future.cancel()
 
     def _begin(self):
-        """(epoch, its keys to come, futures of the batches that are being loaded)."""
+        """(the keys to come, futures of the batches that are being loaded)."""
         keys, waiting = self._keys(), deque()
         self._load_ahead(keys, waiting)
-        return self.sampler.epoch, keys, waiting
+        return keys, waiting
 
     def _keys(self):
         return itertools.islice(self.sampler, self.skipped, None)
