@@ -68,6 +68,7 @@ def main():
     bare_seconds(trainer, batch, 1)
     for turn in range(arguments.rounds):
         bare += bare_seconds(trainer, batch, steps)
+        del trainer.progress["begun"]  # the epoch before is finished
         start = time.perf_counter()
         trainer.train_epoch(turn + 1)
         loop += time.perf_counter() - start
