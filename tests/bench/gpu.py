@@ -56,6 +56,7 @@ def measure(cfg, settings, epochs):
     trainer.learner.begin()
     loader = trainer.train_loader = TimedLoader(trainer.train_loader)
     for epoch in range(epochs + 1):
+        trainer.progress.pop("begun", None)  # the epoch before is finished
         trainer.train_epoch(epoch)
     loader.close()
     speed = epochs * len(loader.dataset) / loader.seconds
