@@ -31,7 +31,8 @@ def peak_hits(predicted, expected, heatmap_size, threshold=0.5):
     """
     counted = (expected[..., 0] > 1) & (expected[..., 1] > 1)  # (N, K)
     tenth = np.array(heatmap_size[::-1]) / 10
-    distance = np.linalg.norm(predicted / tenth - expected / tenth, axis=2)
+    x, y = np.moveaxis(predicted / tenth - expected / tenth, -1, 0)
+    distance = np.sqrt(x * x + y * y)  # np.linalg.norm along an axis of two takes several times as long
     return ((distance < threshold) & counted).sum(axis=0), counted.sum(axis=0)
 
 

@@ -77,15 +77,16 @@ def get_max_preds(heatmaps):
     coordinates are (0, 0). Of equal maxima the first in reading order wins.
     """
     persons, joints, _, width = heatmaps.shape
-    flat = heatmaps.reshape(persons, joints, -1)
-    index = flat.argmax(axis=2)
-    maxvals = np.take_along_axis(flat, index[..., None], axis=2)
-    return coords_of_index(np.where(maxvals[..., 0] > 0, index, 0), width), maxvals
+    flat = heatmaps.reshape(persons * joints, -1)
+    index = flat.argmax(axis=1)
+    maxvals = flat[np.arange(len(flat)), index].reshape(persons, joints, 1)
+    return coords_of_index(index.reshape(persons, joints) * (maxvals[..., 0] > 0), width), maxvals
 
 
 def coords_of_index(index, width):
     """(..., 2) float32 coordinates x, y of places (...) in a heatmap of this width, counted in reading order."""
-    return np.stack([index % width, index // width], axis=-1).astype(np.float32)
+    y, x = np.divmod(index, width)
+    return np.stack([x, y], axis=-1).astype(np.float32)
 
 
 def target_peaks(horizontal, vertical):
@@ -102,11 +103,17 @@ def peak_patches(heatmaps, coords, reach):
     """The surroundings (N, K, 2 * reach + 1, 2 * reach + 1) of whole-pixel coords (N, K, 2); 0 outside the heatmap."""
     persons, joints, height, width = heatmaps.shape
     x, y = _whole_pixels(coords)
-    columns, rows = x[..., None] + np.arange(-reach, reach + 1), y[..., None] + np.arange(-reach, reach + 1)
-    inside = ((rows >= 0) & (rows < height))[..., :, None] & ((columns >= 0) & (columns < width))[..., None, :]
-    n, k = np.arange(persons)[:, None, None, None], np.arange(joints)[:, None, None]
-    rows, columns = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
-    return heatmaps[n, k, rows[..., :, None], columns[..., None, :]] * inside
+    steps = np.arange(-reach, reach + 1)
+    # one list of places in the flat array: lists that go together, one per axis, are gathered at a third of the speed
+    middle = np.arange(0, heatmaps.size, height * width).reshape(persons, joints) + y * width + x
+    places = middle[..., None, None] + (steps[:, None] * width + steps)
+    patches = heatmaps.reshape(-1).take(places, mode="clip")
+    beyond = (x < reach) | (x >= width - reach) | (y < reach) | (y >= height - reach)
+    if beyond.any():
+        columns, rows = x[beyond, None] + steps, y[beyond, None] + steps
+        inside_x, inside_y = (columns >= 0) & (columns < width), (rows >= 0) & (rows < height)
+        patches[beyond] *= inside_y[:, :, None] & inside_x[:, None, :]
+    return patches
 
 
 def refine_peaks(coords, patches, heatmap_size, decode, sigma):
