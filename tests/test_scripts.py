@@ -233,7 +233,7 @@ class TestValidating:
             "model_file": str(trained.folder / "model_best.pdparams"),
             "loss": pytest.approx(0.0125, abs=0.002), "accuracy": report["conditions"]["accuracy"],
             "boxes": "ground truth", "flip_test": True, "decode": "quarter", "shift_heatmap": True,
-            "udp": False, "color_order": "BGR", "pixel_scale": 255.0, "metric": "pckh",
+            "udp": False, "color_order": "BGR", "pixel_scale": 255.0, "decode_reduced": False, "metric": "pckh",
         }  # fmt: skip
         assert "=> ground truth boxes, with flip test, BGR pictures" in out
 
