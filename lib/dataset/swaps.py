@@ -28,6 +28,7 @@ MOST_PERSONS = 5000  # that are looked at, evenly through the set
 # pairs (wrists and ankles least, shoulders and elbows most); with one of the two exchanged it is the rest
 LEAST_AGREEMENT = 0.5
 
+
 def swap_gains(joints, visible, skeleton):
     """(N, P): how much shorter a pair's limbs were with its two joints exchanged, as a share of the person's extent.
 
