@@ -1,5 +1,6 @@
 """What the tests share: the path to lib/, recorded answers, data beside the repository, seeded networks."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ sys.path.insert(0, str(ROOT))
 from lib.utils import runtime  # noqa: E402
 
 runtime.prepare_processor()  # before any test module imports Paddle
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite that a script starts with & finds it ignored
 
 
 @pytest.fixture(scope="session")
