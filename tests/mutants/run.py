@@ -70,7 +70,7 @@ def first_failure(tree, tests, stop=True):
 
 
 def check_without(tree, mutants):
-    """Raises NoAnswerError where a test fails, or none is run, in the tree as it is: it could prove nothing."""
+    """Raises NoAnswerError where a test fails in the tree as it is, or there is none: it could prove nothing."""
     failed = first_failure(tree, sorted({test for mutant in mutants for test in mutant.tests}), stop=False)
     if failed:
         raise NoAnswerError(f"{failed} fails without any mutant")
