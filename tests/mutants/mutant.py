@@ -1,7 +1,6 @@
 """One deliberate mistake in the project's code, and the tests that ought to see it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -25,10 +24,3 @@ class Mutant:
         if count != 1:
             raise ValueError(f"{self.name}: the text to replace stands {count} times in {self.file}, expected once")
         return text.replace(self.old, self.new)
-
-    def write(self, root):
-        """Puts the mistake into the tree at `root` and returns the file's path and its text before."""
-        path = Path(root) / self.file
-        text = path.read_text(encoding="utf-8")
-        path.write_text(self.applied_to(text), encoding="utf-8")
-        return path, text

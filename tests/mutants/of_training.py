@@ -2,14 +2,32 @@
 
 from mutant import Mutant
 
-CHECKPOINT, EMA, LOSS = ("tests/core/test_checkpoint.py",), ("tests/core/test_ema.py",), ("tests/core/test_loss.py",)
-ENGINE, OPTIM, PRECISION = "tests/core/test_engine.py", ("tests/core/test_optim.py",), ("tests/core/test_precision.py",)
-RANKS, RUN = ("tests/core/test_ranks.py",), "pose_estimation/train.py"
+ENGINE, RUN = "tests/core/test_engine.py", "pose_estimation/train.py"
+CHECKPOINT, LOSS = ("tests/core/test_checkpoint.py",), ("tests/core/test_loss.py",)
+OPTIM, PRECISION = ("tests/core/test_optim.py",), ("tests/core/test_precision.py",)
+# of files that take longer, those that are about it
+EMA = tuple(
+    f"tests/core/test_ema.py::test_{name}"
+    for name in (
+        "after_a_change_the_average_closes_in_by_its_decay",
+        "the_first_steps_decay_by_2_11ths_3_12ths_and_so_on",
+        "the_average_is_what_is_validated_and_saved_and_the_checkpoint_keeps_both",
+    )
+)
+RANKS = tuple(
+    f"tests/core/test_ranks.py::test_{name}"
+    for name in (
+        "rows_are_gathered_in_the_order_of_ranks_whatever_their_number",
+        "batch_norm_over_the_ranks_is_paddles_own_over_the_joined_batch",
+        "twenty_steps_of_two_ranks_are_those_of_one_with_the_joined_batch",
+    )
+)
 BEST = (f"{ENGINE}::test_the_best_weights_are_replaced_by_a_higher_score_only_and_never_by_nan",)
 GOING_ON = (
+    f"{ENGINE}::test_an_epoch_that_was_begun_with_other_batches_begins_anew",
     f"{ENGINE}::test_going_on_with_the_same_measure_or_from_an_old_checkpoint_keeps_the_best",
-    f"{ENGINE}::test_an_interrupted_training_that_goes_on_ends_bit_equal_to_an_uninterrupted_one",
 )
+SCHEDULE = (f"{ENGINE}::test_each_epoch_has_the_rate_that_its_schedule_says",)
 SHARED_STEP = (f"{ENGINE}::test_batches_that_share_a_step_do_what_one_batch_of_all_of_them_does",)
 NOT_FINITE = (
     f"{ENGINE}::test_a_loss_that_is_not_a_number_stops_and_names_epoch_step_rate_and_pictures",
@@ -59,12 +77,11 @@ TRAINING = (
     Mutant(
         "schedule-steps-twice", "lib/core/engine.py", "TRAIN.LR_STEP is reached in half of the epochs",
         '"MultiStepDecay":\n                self.scheduler.step()',
-        '"MultiStepDecay":\n                self.scheduler.step()\n                self.scheduler.step()', (ENGINE,),
+        '"MultiStepDecay":\n                self.scheduler.step()\n                self.scheduler.step()', SCHEDULE,
     ),
     Mutant(
         "schedule-never-steps", "lib/core/engine.py", "the learning rate never falls",
-        '"MultiStepDecay":\n                self.scheduler.step()', '"MultiStepDecay":\n                pass',
-        (ENGINE,),
+        '"MultiStepDecay":\n                self.scheduler.step()', '"MultiStepDecay":\n                pass', SCHEDULE,
     ),
     # -- what is kept --------------------------------------------------------------------------------------------------
     Mutant(
