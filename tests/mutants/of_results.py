@@ -121,7 +121,7 @@ RESULTS = (
     # -- not finite ----------------------------------------------------------------------------------------------------
     Mutant(
         "heatmaps-may-be-nan", "lib/core/predictor.py", "heatmaps that are not numbers give a joint in the corner",
-        "if not np.isfinite(heatmaps).all():", "if np.isinf(heatmaps).any():", INFERENCE,
+        "if not np.isfinite(heatmaps).all():", "if np.isinf(heatmaps).any():", PREDICTOR,
     ),
     # -- ONNX ----------------------------------------------------------------------------------------------------------
     Mutant(
