@@ -89,7 +89,7 @@ TRAINING = (
         "score > best)", "score < best)", BEST,
     ),
     Mutant(
-        "nan-is-best", "lib/core/engine.py", "a score that is not a number becomes the best, and stays it",
+        "nan-is-best", "lib/core/engine.py", "weights whose score is not a number replace the best",
         "math.isfinite(score) and (best is None or score > best)", "best is None or not score <= best", BEST,
     ),
     Mutant(
