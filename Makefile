@@ -4,11 +4,13 @@
 # make test-paddle2   the fast tests on Paddle 2.6.2; make test-convert: those that need PyTorch, which it installs
 # make bench  docs/benchmarks.md; make bench-gpu: speed and memory on a CUDA GPU; make mini-set: data/mpii.zip; make clean
 # make fuzz   tens of thousands of damaged files and impossible values, for minutes; FUZZ_CASES=2000 of each kind
+# make mutants    the code broken in one place after the other, which the suite must see: docs/testing.md; MUTANTS="NAME ..."
+# make coverage   the test suite, and what of lib/ it does not reach
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-paddle2 test-convert fuzz lint bench bench-gpu mini-set clean help
+.PHONY: setup demo test test-paddle2 test-convert fuzz mutants coverage lint bench bench-gpu mini-set clean help
 
 in_range = import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for name in python3 python3.12 python3.11 python3.10; do \
@@ -29,7 +31,7 @@ define install
 endef
 
 help:
-	@sed -n '1,6s/^# //p' Makefile
+	@sed -n '1,8s/^# //p' Makefile
 
 setup: $(VENV)/.installed
 
@@ -58,6 +60,15 @@ test-convert: $(VENV)/.installed-dev requirements/convert.txt
 FUZZ_CASES ?= 1500
 fuzz: $(VENV)/.installed-dev
 	FUZZ_CASES=$(FUZZ_CASES) $(RUN) -m pytest tests/fuzz
+
+mutants: $(VENV)/.installed-dev
+	$(RUN) tests/mutants/run.py $(MUTANTS)
+
+coverage: $(VENV)/.installed-dev
+	$(RUN) -m coverage erase
+	$(RUN) -m coverage run -m pytest
+	$(RUN) -m coverage combine --quiet
+	$(RUN) -m coverage report
 
 DEMO := mini/synthetic_resnet18_96x96
 DEMO_OUT := output/mpii/pose_resnet_18/synthetic_resnet18_96x96
@@ -103,4 +114,4 @@ mini-set: setup
 	cd data && rm -f mpii.zip && ../$(RUN) -m zipfile -c mpii.zip mpii/
 
 clean:
-	rm -rf .venv .venv-paddle2 data/synthetic data/bench .pytest_cache .ruff_cache
+	rm -rf .venv .venv-paddle2 data/synthetic data/bench .coverage .pytest_cache .ruff_cache

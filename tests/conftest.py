@@ -16,6 +16,17 @@ runtime.prepare_processor()  # before any test module imports Paddle
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite that a script starts with & finds it ignored
 
 
+def pytest_configure(config):
+    """What our own code will not be able to do much longer is an error; what other packages do inside is theirs.
+
+    A warning is of the module that the call it warns of stands in: lib.core.heatmap, train, test_heatmap, toy.
+    """
+    folders = (ROOT / "pose_estimation", ROOT / "tests")
+    names = "|".join(sorted({path.stem for folder in folders for path in folder.rglob("*.py")}))
+    for category in ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"):
+        config.addinivalue_line("filterwarnings", rf"error::{category}:(lib|lib\..*|__main__|{names})\Z")
+
+
 @pytest.fixture(scope="session")
 def paddle():
     """Paddle, imported only when a test wants it."""

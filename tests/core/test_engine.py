@@ -336,14 +336,31 @@ def test_batches_that_share_a_step_do_what_one_batch_of_all_of_them_does(paddle,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ({"TRAIN.LR_TYPE": "MultiStepDecay", "TRAIN.LR_STEP": [2], "TRAIN.LR_FACTOR": 0.5}, [8e-4, 8e-4, 4e-4]),
+        ({"TRAIN.LR_TYPE": "PolynomialDecay"}, [8e-4 * (1 - epoch / 3) ** 0.9 for epoch in range(3)]),
+    ],
+)
+def test_each_epoch_has_the_rate_that_its_schedule_says(config_of, make_trainer, tmp_path, schedule, expected):
+    overrides = {"TRAIN.END_EPOCH": 3, "TRAIN.BATCH_SIZE": 8, "TRAIN.LR": 8e-4, "TEST.FLIP_TEST": False}
+    trainer = train_with_scores(make_trainer, config_of(overrides | schedule), tmp_path, [1.0] * 3)
+    assert [row["lr"] for row in trainer.progress["history"]] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.slow
 def test_the_best_weights_are_replaced_by_a_higher_score_only_and_never_by_nan(config_of, make_trainer, tmp_path):
-    config = config_of({"TRAIN.END_EPOCH": 5, "TRAIN.BATCH_SIZE": 8, "TEST.FLIP_TEST": False})
-    trainer = train_with_scores(make_trainer, config, tmp_path, [10.0, math.nan, 12.0, 12.0, 3.0])
+    config = config_of({"TRAIN.END_EPOCH": 6, "TRAIN.BATCH_SIZE": 8, "TEST.FLIP_TEST": False})
+    # one that is no number would be replaced by the next score, but not the last
+    trainer = train_with_scores(make_trainer, config, tmp_path, [10.0, math.nan, 12.0, 12.0, 3.0, math.nan])
     assert trainer.progress["best"] == 12.0
     best = weights(tmp_path / "model_best.pdparams")["final_layer.bias"]
-    assert [np.array_equal(best, bias) for bias in trainer.evaluator.biases] == [False, False, True, False, False]
+    assert [np.array_equal(best, bias) for bias in trainer.evaluator.biases] == [
+        False, False, True, False, False, False
+    ]  # fmt: skip
     history = json.loads((tmp_path / "history.json").read_text())
-    assert [row["results"]["Mean"] for row in history] == [10.0, None, 12.0, 12.0, 3.0]
+    assert [row["results"]["Mean"] for row in history] == [10.0, None, 12.0, 12.0, 3.0, None]
 
 
 def test_no_score_at_all_leaves_a_checkpoint_but_no_best_weights(config_of, make_trainer, tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lib.core.predictor import PosePredictor, PoseSettings, predict_heatmaps
+from lib.utils.errors import RunError
 
 CROPS = np.random.default_rng(3).integers(0, 256, (2, 16, 24, 3), dtype=np.uint8)
 
@@ -17,6 +18,18 @@ def fake_heatmaps(crops):
 
 def test_without_flip_test_the_networks_heatmaps_come_back_as_they_are():
     np.testing.assert_array_equal(predict_heatmaps(fake_heatmaps, CROPS), fake_heatmaps(CROPS))
+
+
+@pytest.mark.parametrize("flip_pairs", [None, [(0, 2)]])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_heatmaps_that_are_not_finite_are_refused(flip_pairs, value):
+    def broken(crops):
+        heatmaps = fake_heatmaps(crops)
+        heatmaps[-1, 1, 2, 3] = value  # one pixel of one joint
+        return heatmaps
+
+    with pytest.raises(RunError, match="the network's heatmaps are not finite"):
+        predict_heatmaps(broken, CROPS, flip_pairs)
 
 
 @pytest.mark.parametrize("shift", [True, False])

@@ -136,6 +136,12 @@ def test_a_crop_is_width_by_height_and_black_outside_the_picture():
     assert (crop[20:44, 26:] == 200).all()
 
 
+def test_a_crop_is_bgr_and_rgb_with_colour_rgb():
+    blue, matrix = np.full((9, 9, 3), (250, 20, 3), dtype=np.uint8), np.eye(2, 3)
+    assert crop_person(blue, matrix, (9, 9))[4, 4].tolist() == [250, 20, 3]
+    assert crop_person(blue, matrix, (9, 9), color_rgb=True)[4, 4].tolist() == [3, 20, 250]
+
+
 def test_colour_rgb_reverses_the_channels_of_the_crop():
     image = picture()
     matrix = get_affine_transform((30, 20), 0.2, 20, (32, 32))

@@ -1,0 +1,152 @@
+"""Mistakes between heatmaps and figures: the flip test, decoding, PCKh, COCO's AP, result files, ONNX."""
+
+from mutant import Mutant
+
+EVALUATE, EVALUATORS = ("tests/core/test_evaluate.py",), ("tests/core/test_evaluators.py",)
+COCO, NMS = ("tests/core/test_coco_evaluator.py",), ("tests/core/test_nms.py",)
+HEATMAP, INFERENCE = ("tests/core/test_heatmap.py",), ("tests/core/test_inference.py",)
+PREDICTOR, REPORT = ("tests/core/test_predictor.py",), ("tests/core/test_report.py",)
+EXPORT, ONNX = ("tests/core/test_onnx_export.py",), ("tests/core/test_onnx_predictor.py",)
+
+RESULTS = (
+    # -- heatmaps to joints --------------------------------------------------------------------------------------------
+    Mutant(
+        "flip-shift-off", "lib/core/heatmap.py", "the mirrored heatmaps do not move right by one pixel",
+        "shifted[..., 1:] = heatmaps[..., :-1]", "shifted[..., 1:] = heatmaps[..., 1:]", HEATMAP,
+    ),
+    Mutant(
+        "flip-shift-off-in-validation", "lib/core/inference.py", "the same in valid.py, on the device",
+        "mirrored = paddle.concat([mirrored[..., :1], mirrored[..., :-1]], axis=3)", "mirrored = mirrored * 1.0",
+        INFERENCE,
+    ),
+    Mutant(
+        "flip-not-averaged", "lib/core/predictor.py", "the flip test adds and does not halve",
+        "(shift_right(mirrored) if shift_heatmap else mirrored)) * 0.5",
+        "(shift_right(mirrored) if shift_heatmap else mirrored))", PREDICTOR,
+    ),
+    Mutant(
+        "quarter-sign", "lib/core/heatmap.py", "joints move a quarter of a pixel away from the higher neighbour",
+        "np.sign(difference) * 0.25", "np.sign(difference) * -0.25", HEATMAP,
+    ),
+    Mutant(
+        "quarter-at-the-border", "lib/core/heatmap.py", "peaks within a pixel of the border move, too",
+        "inside = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)",
+        "inside = (x > 0) & (x < width - 1) & (y > 0) & (y < height - 1)", HEATMAP,
+    ),
+    Mutant(
+        "dark-sign", "lib/core/heatmap.py", "TEST.DECODE dark steps away from the peak",
+        "return (offset * is_peak[..., None])", "return (-offset * is_peak[..., None])", HEATMAP,
+    ),
+    Mutant(
+        "nothing-is-somewhere", "lib/core/heatmap.py", "a heatmap that is nowhere above 0 has a joint anywhere",
+        "index.reshape(persons, joints) * (maxvals[..., 0] > 0)", "index.reshape(persons, joints)", HEATMAP,
+    ),
+    Mutant(
+        "heatmap-sides-exchanged", "lib/core/heatmap.py", "joints go back to the picture by (height, width)",
+        "center, scale, heatmaps.shape[:1:-1], unbiased)", "center, scale, heatmaps.shape[2:], unbiased)", HEATMAP,
+    ),
+    Mutant(
+        "back-half-a-pixel-off", "lib/utils/transforms.py", "the way back to the picture is not the crop's inverse",
+        "middle, per_pixel = size / 2,", "middle, per_pixel = (size - 1) / 2,", ("tests/utils/test_transforms.py",),
+    ),
+    Mutant(
+        "rows-of-other-persons", "lib/core/validation.py", "predictions are kept in the order of loading",
+        "predictions[rows] = transform_preds(", "predictions[np.sort(rows)] = transform_preds(",
+        ("tests/core/test_engine.py::TestValidation",),
+    ),
+    # -- PCKh ----------------------------------------------------------------------------------------------------------
+    Mutant(
+        "pckh-from-0", "lib/core/evaluators.py", "0-based predictions are compared with the 1-based truth",
+        "at_half, _ = pckh_curve(np.asarray(predictions) + 1.0,", "at_half, _ = pckh_curve(np.asarray(predictions),",
+        EVALUATORS,
+    ),
+    Mutant(
+        "head-size-factor", "lib/core/evaluate.py", "head sizes are the whole diagonal, so PCKh is higher",
+        "return 0.6 * np.linalg.norm(", "return 1.0 * np.linalg.norm(", EVALUATE,
+    ),
+    Mutant(
+        "pckh-below-threshold", "lib/core/evaluate.py", "a joint exactly at the threshold is a miss",
+        "distance <= threshold", "distance < threshold", EVALUATE,
+    ),
+    Mutant(
+        "pckh-of-missing-joints", "lib/core/evaluate.py", "joints that nobody annotated are hit by chance",
+        "np.where(visible & np.isfinite(distance),", "np.where(np.isfinite(distance),", EVALUATE,
+    ),
+    Mutant(
+        "pelvis-and-thorax-count", "lib/core/evaluators.py", "Mean takes in the pelvis and the thorax",
+        "counts[self.skeleton.indices_of(self.skeleton.pckh_left_out)] = 0",
+        "counts[self.skeleton.indices_of(())] = 0", EVALUATORS,
+    ),
+    Mutant(
+        "mean-of-another-tenth", "lib/core/evaluators.py", "Mean@0.1 is read elsewhere than in the published tables",
+        "PUBLISHED_TENTH = 11", "PUBLISHED_TENTH = 10", EVALUATE,
+    ),
+    Mutant(
+        "accuracy-of-the-border", "lib/core/evaluate.py", "the log's accuracy counts joints that the original does not",
+        "counted = (expected[..., 0] > 1) &", "counted = (expected[..., 0] > 0) &", EVALUATE,
+    ),
+    Mutant(
+        "pred-mat-from-0", "lib/core/report.py", "pred.mat is written 0-based",
+        "np.asarray(predictions) + 1.0", "np.asarray(predictions)", REPORT,
+    ),
+    Mutant(
+        "pred-mat-read-from-1", "lib/core/report.py", "saved predictions are scored a pixel off",
+        "return predictions[..., :2] - 1.0", "return predictions[..., :2]", REPORT,
+    ),
+    # -- COCO's AP -----------------------------------------------------------------------------------------------------
+    Mutant(
+        "oks-variance", "lib/core/nms.py", "OKS has k = sigma, not twice that",
+        "(2 * sigmas) ** 2", "sigmas**2", NMS,
+    ),
+    Mutant(
+        "nobody-suppressed", "lib/core/nms.py", "a person found twice stays twice",
+        "order[overlap <= threshold]", "order[overlap <= 1.0]", NMS,
+    ),
+    Mutant(
+        "box-scores-dropped", "lib/core/coco_evaluator.py", "a pose's score is without its box's",
+        "totals = totals * self.persons.box_scores", "totals = totals * 1.0", COCO,
+    ),
+    Mutant(
+        "joint-scores-dropped", "lib/core/coco_evaluator.py", "a pose's score is its box's alone",
+        "totals = totals * self.persons.box_scores", "totals = self.persons.box_scores", COCO,
+    ),
+    Mutant(
+        "faint-joints-count", "lib/core/coco_evaluator.py", "joints below TEST.IN_VIS_THRE count in a pose's score",
+        "keypoints[..., 2] > self.suppression.joint_threshold", "keypoints[..., 2] > 0", COCO,
+    ),
+    Mutant(
+        "sigmas-of-coco", "lib/core/coco_evaluator.py", "another skeleton is measured by COCO's sigmas",
+        "            evaluation.params.kpt_oks_sigmas = np.array(self.skeleton.sigmas)\n", "", COCO,
+    ),
+    # -- not finite ----------------------------------------------------------------------------------------------------
+    Mutant(
+        "heatmaps-may-be-nan", "lib/core/predictor.py", "heatmaps that are not numbers give a joint in the corner",
+        "if not np.isfinite(heatmaps).all():", "if np.isinf(heatmaps).any():", PREDICTOR,
+    ),
+    # -- ONNX ----------------------------------------------------------------------------------------------------------
+    Mutant(
+        "onnx-colour-order", "lib/core/onnx_export.py", "an exported RGB network says that it wants BGR",
+        "            color_rgb=data.color_rgb,\n", "", EXPORT,
+    ),
+    Mutant(
+        "onnx-pixel-scale", "lib/core/onnx_export.py", "an exported network says that it wants pixels over 255",
+        "            pixel_scale=data.pixel_scale,\n", "", EXPORT,
+    ),
+    Mutant(
+        "onnx-mean-ignored", "lib/core/onnx_predictor.py", "the metadata's mean and deviation are not used",
+        "crops_to_input(crops, metadata.pixel_scale, metadata.mean, metadata.deviation)",
+        "crops_to_input(crops, metadata.pixel_scale)", ONNX,
+    ),
+    Mutant(
+        "onnx-padding-ignored", "lib/core/onnx_predictor.py", "the metadata's padding is not used",
+        "            padding=metadata.padding,\n", "", ONNX,
+    ),
+    Mutant(
+        "merged-flip-shift", "lib/core/onnx_graph.py", "the flip test in the graph moves heatmaps left",
+        '["first_column", "but_the_last"], ["shifted"]', '["but_the_last", "first_column"], ["shifted"]', EXPORT,
+    ),
+    Mutant(
+        "merged-flip-pairs", "lib/core/onnx_graph.py", "the flip test in the graph exchanges no joints",
+        "np.int64(order)", "np.arange(len(order))", EXPORT,
+    ),
+)
