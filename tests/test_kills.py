@@ -32,8 +32,8 @@ pytestmark = pytest.mark.slow
 class Trainings:
     """train.py in one process after another, each forked from one that has imported Paddle: see forking.py."""
 
-    def __init__(self, place):
-        data = toy.draw_data(place)
+    def __init__(self, place, segments_of):
+        data, self.segments, self._segments_of = toy.draw_data(place), set(), segments_of
         self.place, self.said = place, place / "said.txt"
         self.experiment = toy.write_experiment(
             place, data, TRAIN={"END_EPOCH": EPOCHS}, TEST={"FLIP_TEST": False},
@@ -60,6 +60,7 @@ class Trainings:
         """Kills the process and its workers at a moment, and returns the exit code, 0 where it was too late."""
         self._until(lambda: moment.has_come(self, process))
         time.sleep(moment.delay)
+        self.segments |= self._segments_of(process)
         os.killpg(process, signal.SIGKILL)
         return self.wait()
 
@@ -78,6 +79,9 @@ class Trainings:
     def close(self):
         self._forking.stdin.close()
         self._forking.wait(60)
+        for path in self.segments:  # locks, which nobody is left to remove
+            if os.path.exists(path):
+                os.unlink(path)
 
 
 class AtLine(SimpleNamespace):
@@ -99,7 +103,9 @@ class AtWrite(SimpleNamespace):
 @pytest.fixture(scope="module")
 def trainings(tmp_path_factory):
     """Trainings; `whole` is the run folder of one that nobody interrupted."""
-    trainings = Trainings(tmp_path_factory.mktemp("kills"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(toy.ROOT / "tests" / "bench"))
+        trainings = Trainings(tmp_path_factory.mktemp("kills"), __import__("long_run").segments_of)
     trainings.start("OUTPUT_DIR", trainings.place / "whole")
     assert trainings.wait() == 0, trainings.lines()
     trainings.whole = trainings.place / "whole" / toy.RUN_FOLDER.relative_to("output")

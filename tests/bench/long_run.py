@@ -101,9 +101,14 @@ def resident_bytes(process):
 def mapped_segments(process):
     """The files in /dev/shm that a process has in its memory."""
     try:
-        return set(re.findall(r"(/dev/shm/\S+)", Path(f"/proc/{process}/maps").read_text()))
+        return set(re.findall(r"/dev/shm/\S+", Path(f"/proc/{process}/maps").read_text()))
     except OSError:
         return set()
+
+
+def segments_of(session):
+    """The files in /dev/shm that the processes of a session have in their memory."""
+    return set().union(*map(mapped_segments, members(session)))
 
 
 def watch(experiment, output, steps_of_epoch, every=EVERY, stop_at=None, to_all=True):
@@ -122,10 +127,9 @@ def watch(experiment, output, steps_of_epoch, every=EVERY, stop_at=None, to_all=
         place = re.search(r"Epoch: \[(\d+)\]\[(\d+)/", line)
         if not place:
             continue
-        processes = members(run.pid)
-        segments = segments.union(*map(mapped_segments, processes))
+        segments |= segments_of(run.pid)
         watched.steps.append(int(place[1]) * steps_of_epoch + int(place[2]))
-        watched.memory.append(sum(map(resident_bytes, processes)))
+        watched.memory.append(sum(map(resident_bytes, members(run.pid))))
         watched.open_files.append(len(os.listdir(f"/proc/{run.pid}/fd")))
         if stop_at is not None and watched.steps[-1] >= stop_at:
             stop_at = None
