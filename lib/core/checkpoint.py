@@ -117,6 +117,7 @@ def _keep_previous(path, run):
     previous = path.with_name(PREVIOUS_NAME)
     if run != NO_RUN and run_of(path) == run and not is_changed(path):
         with replacing(previous) as temporary:
+            temporary.unlink(missing_ok=True)  # of a killed process with this one's number
             try:
                 os.link(path, temporary)
             except OSError:  # a file system without links

@@ -14,7 +14,7 @@ from lib.core.checkpoint import BEST_NAME, FINAL_NAME, save_atomically, save_che
 from lib.core.inference import PaddleRun, build_target
 from lib.core.learner import Learner, read_records
 from lib.core.records import Config
-from lib.core.report import AverageMeter, architecture_name, draw_curves, table_lines, train_line
+from lib.core.report import AverageMeter, architecture_name, draw_curves, picture_names, table_lines, train_line
 from lib.core.validation import validate
 from lib.dataset.loader import BatchLoader
 from lib.utils.errors import RunError
@@ -47,6 +47,7 @@ class Trainer:
     folder: Path = Path()
     log: logging.Logger = logging.getLogger(LOGGER_NAME)
     scalars: object = None
+    warned: bool = False
 
     def run(self, folder, log, scalars=None):
         """Trains from the next epoch to TRAIN.END_EPOCH; writes checkpoints, best and final weights, curves.
@@ -87,6 +88,7 @@ class Trainer:
         save_atomically(self.learner.good_weights, self.folder / FINAL_NAME)
         self.log.info(f"=> saving final model state to {self.folder / FINAL_NAME}")
         if self.progress["history"]:
+            write_json(self.progress["history"], self.folder / "history.json")  # perhaps killed before the last one
             draw_curves(self.progress["history"], self.folder / "curves.png", self.evaluator.main_figure)
             self.log.info(f"=> saving curves to {self.folder / 'curves.png'}")
 
@@ -104,6 +106,7 @@ class Trainer:
             start = asked = time.perf_counter()
             for step, batch in enumerate(loader, loader.skipped):
                 waited += time.perf_counter() - asked
+                self._warn_of_no_joint(batch, epoch, step)
                 is_said = step % config.print_freq == 0
                 records.append(self._learn(step, batch, is_said))
                 is_stopped = self.stop.asked and self._ends_step(step)
@@ -164,8 +167,7 @@ class Trainer:
         for number, (record, figures) in enumerate(zip(records, every, strict=True), step + 1 - len(records)):
             if not math.isfinite(figures.loss):
                 rows = self.learner.ranks.gather_rows(record.index)
-                pictures = self.train_loader.dataset.persons.pictures
-                names = ", ".join(Path(pictures[row]).name for row in rows[:8])
+                names = picture_names(self.train_loader.dataset.persons.pictures, rows)
                 raise RunError(
                     f"the loss is {figures.loss} at epoch {epoch}, step {number}, learning rate {record.rate:g}; "
                     f"pictures {names}, ... Lower TRAIN.LR or look at these pictures; the checkpoint of the epoch "
@@ -175,6 +177,16 @@ class Trainer:
             meters["loss"].update(figures.loss, figures.persons)
             meters["accuracy"].update(figures.accuracy, figures.counted)
         meters["persons"] = sum(figures.persons for figures in every) / len(every)
+
+    def _warn_of_no_joint(self, batch, epoch, step):
+        """Says, once in a run, that nothing can be learnt from a batch (of several ranks, from the first's share)."""
+        if not self.warned and not batch["target_weight"].any():
+            self.warned = True
+            names = picture_names(self.train_loader.dataset.persons.pictures, batch["index"])
+            self.log.info(
+                f"=> WARNING: no joint is visible in the batch of epoch {epoch}, step {step}; pictures {names}, ...: "
+                "look at them with check_dataset.py; this is said once"
+            )
 
     def _save_debug(self, step, batch, heatmaps):
         if self.config.debug.debug and self.learner.ranks.is_first:

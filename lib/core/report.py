@@ -85,6 +85,11 @@ def validation_line(step, steps, time, loss, score):
     )
 
 
+def picture_names(pictures, rows):
+    """The names of the first eight rows' pictures, for a message."""
+    return ", ".join(Path(pictures[row]).name for row in rows[:8])
+
+
 def _rate(value):
     """A learning rate with four places as in the original's log, or as 1.0e-05 where these would be zeros."""
     return f"{value:.4f}" if value >= 1e-4 else f"{value:.1e}"

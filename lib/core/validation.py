@@ -54,14 +54,15 @@ def validate(config, loader, run, log, prefix=None, ranks=None):
     Returns predictions (N, K, 2) float32, 0-based picture pixels, maxvals (N, K), and the mean loss and accuracy, NaN
     where no joint is annotated.
     Memory beyond a batch grows by N * K * 3 floats only.
-    Raises RunError where the heatmaps are not finite: the highest of them would be drawn as the first pixel.
+    Raises RunError where the heatmaps are not finite: the highest of them would be drawn as the first pixel; or where a
+    person came twice or never, as of ranks that share wrongly: the figures would be of other persons.
     """
     dataset, settings = loader.dataset, pose_settings(config)
     joint_count = len(dataset.skeleton.joints)
     predictions = np.zeros((len(dataset), joint_count, 2), dtype=np.float32)
     maxvals = np.zeros((len(dataset), joint_count), dtype=np.float32)
     times, losses, scores = AverageMeter(), AverageMeter(), AverageMeter()
-    done = np.zeros(len(dataset), dtype=bool)
+    times_done = np.zeros(len(dataset), dtype=np.int32)
     with progress_bar(len(loader), "valid") as bar:
         start = time.perf_counter()
         for step, batch in enumerate(loader):
@@ -78,7 +79,8 @@ def validate(config, loader, run, log, prefix=None, ranks=None):
             predictions[rows] = transform_preds(
                 measured.coords, dataset.persons.center[rows], dataset.persons.scale[rows], size, settings.unbiased
             )
-            maxvals[rows], done[rows] = measured.maxvals, True
+            maxvals[rows] = measured.maxvals
+            np.add.at(times_done, rows, 1)
             times.update(time.perf_counter() - start)
             start = time.perf_counter()
             if step % config.print_freq == 0:
@@ -89,14 +91,26 @@ def validate(config, loader, run, log, prefix=None, ranks=None):
                     save_debug_images(config.debug, f"{prefix}_{step}", batch, target, heatmaps, dataset.skeleton)
             bar.update()
     if ranks is not None and ranks.count > 1:
-        own = np.flatnonzero(done)
+        own, times_done = np.flatnonzero(times_done), ranks.add_up(times_done)
         every = ranks.gather_rows(own)
         predictions[every], maxvals[every] = ranks.gather_rows(predictions[own]), ranks.gather_rows(maxvals[own])
         for meter in (losses, scores):
             meter.total, meter.count = ranks.add_up([meter.total, meter.count])
+    _check_each_once(times_done, dataset.persons.pictures)
     if not dataset.persons.visible.any():  # detected persons: nothing to compare heatmaps with
         return predictions, maxvals, math.nan, math.nan
     return predictions, maxvals, losses.average, scores.average
+
+
+def _check_each_once(times_done, pictures):
+    """Raises RunError where a number of times_done (N,) is not 1."""
+    wrong = np.flatnonzero(times_done != 1)
+    if len(wrong):
+        never, more = np.count_nonzero(times_done == 0), np.count_nonzero(times_done > 1)
+        raise RunError(
+            f"{never} of {len(times_done)} persons were never predicted and {more} more than once; the first is person "
+            f"{wrong[0] + 1}, of {pictures[wrong[0]]}: the loader's order is wrong, no figure of this validation counts"
+        )
 
 
 def _measure(run, batch, settings, use_target_weight):

@@ -7,7 +7,7 @@ from lib.core.config import parse_overrides, read_config
 from lib.core.report import model_name
 from lib.utils.errors import UserError
 from lib.utils.parser import OneLineParser
-from lib.utils.runtime import make_folder
+from lib.utils.runtime import clear_parts, make_folder
 
 
 def make_experiment_parser(description):
@@ -54,8 +54,12 @@ def run_parts(config, experiment_file):
 
 
 def run_folder(config, experiment_file, phase):
-    """(output folder, log file, tensor log folder) of an experiment: output/<dataset>/<model>/<experiment>/."""
+    """(output folder, log file, tensor log folder) of an experiment: output/<dataset>/<model>/<experiment>/.
+
+    What a killed run was writing there is removed.
+    """
     parts = run_parts(config, experiment_file)
     folder = make_folder(Path(config.output_dir) / parts)
+    clear_parts(folder)
     now = time.strftime("%Y-%m-%d-%H-%M-%S")
     return folder, folder / f"{parts.name}_{now}_{phase}.log", Path(config.log_dir) / parts / now

@@ -131,12 +131,34 @@ def make_folder(path):
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".write_probe_{os.getpid()}"
+        probe = path / f".write_probe.{os.getpid()}.part"
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise UserError(f"cannot write to the folder {path}: {error.strerror}") from error
     return path
+
+
+def clear_parts(folder):
+    """Removes the temporary files of `replacing` that killed processes left in a folder.
+
+    Those of a process that lives stay; one with this process's number is from before, as numbers are given again.
+    """
+    for path in Path(folder).glob(".*.part"):
+        number = path.name.split(".")[-2]
+        if number.isdecimal() and (int(number) == os.getpid() or not _is_alive(int(number))):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _is_alive(process):
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 @contextlib.contextmanager

@@ -51,6 +51,7 @@ BENCHES = {
     )),
     "evaluate": Bench("Evaluation", ("tests/bench/evaluate.py",)),
     "validation": Bench("Memory of validation", ("tests/bench/validation_memory.py",)),
+    "long_run": Bench("A long training", ("tests/bench/long_run.py",)),
     "annotations": Bench("Reading annotations", ("tests/bench/annotations.py",)),
     "coco": Bench("COCO's train2017", ("tests/bench/coco_loading.py",)),
     "deploy": Bench("Deployment", (

@@ -93,21 +93,35 @@ def test_the_loss_falls_on_a_toy_set_within_a_few_epochs(config_of, make_trainer
     assert losses[-1] < 0.8 * losses[0]  # at the start the network gives about nothing
 
 
+def keep_batches(trainer):
+    """A list that grows by the persons, and the sum of the pixels, of each batch that the trainer learns from."""
+    learn, batches = trainer.learner.learn, []
+
+    def keeping(batch, *words, **named):
+        batches.append((batch["index"].tolist(), int(batch["crop"].sum(dtype=np.int64))))
+        return learn(batch, *words, **named)
+
+    trainer.learner.learn = keeping
+    return batches
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize(
     ("optimizer", "schedule"),
     [("adam", "PolynomialDecay"), ("sgd", "MultiStepDecay")],
 )
 def test_an_interrupted_training_that_goes_on_ends_bit_equal_to_an_uninterrupted_one(
-    paddle, config_of, make_trainer, tmp_path, optimizer, schedule
+    paddle, config_of, make_trainer, tmp_path, optimizer, schedule, workers
 ):
-    overrides = {"TRAIN.OPTIMIZER": optimizer, "TRAIN.LR_TYPE": schedule, "TRAIN.LR_STEP": [1, 3]}
+    overrides = {"TRAIN.OPTIMIZER": optimizer, "TRAIN.LR_TYPE": schedule, "TRAIN.LR_STEP": [1, 3], "WORKERS": workers}
     config = config_of({**overrides, "TRAIN.END_EPOCH": 4, "TRAIN.NESTEROV": optimizer == "sgd"})
     whole, halved = tmp_path / "whole", tmp_path / "halved"
     whole.mkdir()
     halved.mkdir()
     with paddle.utils.unique_name.guard():
         trainer = make_trainer(config)
+        batches = keep_batches(trainer)
         trainer.run(whole, Lines())
     with paddle.utils.unique_name.guard(), pytest.raises(KeyboardInterrupt):
         make_trainer(config).run(halved, Lines(stop_at="Epoch: [2][1/2]"))  # in the middle of the third epoch
@@ -115,9 +129,10 @@ def test_an_interrupted_training_that_goes_on_ends_bit_equal_to_an_uninterrupted
     with paddle.utils.unique_name.guard():
         resumed = make_trainer(config, halved)
         assert resumed.progress["epoch"] == 2
-        lines = Lines()
+        lines, batches_again = Lines(), keep_batches(resumed)
         resumed.run(halved, lines)
     assert [line for line in lines if "Epoch: [1]" in line] == []
+    assert batches_again == batches[4:] and len({str(batch) for batch in batches}) == 8
 
     assert_same(weights(whole / "final_state.pdparams"), weights(halved / "final_state.pdparams"))
     assert_same(weights(whole / "model_best.pdparams"), weights(halved / "model_best.pdparams"))
@@ -125,7 +140,10 @@ def test_an_interrupted_training_that_goes_on_ends_bit_equal_to_an_uninterrupted
     assert first.pop("LR_Scheduler") == second.pop("LR_Scheduler")
     assert_same({name: np.array(value) for name, value in first.items()},
                 {name: np.array(value) for name, value in second.items()})  # fmt: skip
-    assert trainer.progress == resumed.progress
+    assert trainer.progress == resumed.progress and trainer.progress["best"] is not None
+    assert trainer.scheduler.get_lr() == resumed.scheduler.get_lr()
+    for name in ("history.json", "curves.png"):
+        assert (whole / name).read_bytes() == (halved / name).read_bytes()
     assert [row["epoch"] for row in json.loads((halved / "history.json").read_text())] == [0, 1, 2, 3]
 
 
@@ -240,6 +258,15 @@ def test_where_all_epochs_are_done_that_is_said_and_only_the_final_weights_are_w
     assert [path.name for path in tmp_path.glob("*.pd*")] == ["final_state.pdparams"]
 
 
+def test_a_run_that_was_killed_before_its_last_history_writes_it_when_it_goes_on(config_of, make_trainer, tmp_path):
+    config = config_of({"TEST.FLIP_TEST": False})
+    make_trainer(config).run(tmp_path, Lines())
+    whole = (tmp_path / "history.json").read_bytes()
+    (tmp_path / "history.json").write_text("[]")
+    make_trainer(config, tmp_path).run(tmp_path, Lines())
+    assert (tmp_path / "history.json").read_bytes() == whole
+
+
 def test_a_loss_that_is_not_a_number_stops_and_names_epoch_step_rate_and_pictures(
     paddle, config_of, make_trainer, tmp_path
 ):
@@ -333,6 +360,23 @@ def test_batches_that_share_a_step_do_what_one_batch_of_all_of_them_does(paddle,
     for name, weight in weights_of_one.items():
         tolerance = 1e-4 * max(1, np.abs(weight).max())  # rounding: 1e-5 measured; 4 + 3 taken alike would be 1e-1
         np.testing.assert_allclose(weights_of_two[name], weight, atol=tolerance, rtol=0, err_msg=name)
+
+
+def test_the_first_batch_without_a_visible_joint_is_named_and_later_ones_are_not(config_of, make_trainer):
+    trainer, lines = make_trainer(config_of({"TRAIN.BATCH_SIZE": 2, "TRAIN.SHUFFLE": False})), Lines()
+    trainer.log, persons = lines, trainer.train_loader.dataset.persons
+    trainer.train_epoch(0)
+    assert not [line for line in lines if "WARNING" in line]
+    persons.visible[[1, 2, 3, 6, 7]] = 0  # of the second and fourth batch nobody has a joint, of the first one has
+    del trainer.progress["begun"]
+    trainer.train_epoch(1)
+    (warning,) = [line for line in lines if "WARNING" in line]
+    names = ", ".join(toy.Path(persons.pictures[row]).name for row in (2, 3))
+    where = f"epoch 1, step 1; pictures {names}, ...: look at them"
+    assert warning.startswith(f"=> WARNING: no joint is visible in the batch of {where}")
+    del trainer.progress["begun"]
+    trainer.train_epoch(2)
+    assert [line for line in lines if "WARNING" in line] == [warning]
 
 
 @pytest.mark.slow

@@ -150,6 +150,25 @@ def test_where_links_cannot_be_made_the_one_before_is_kept_all_the_same(make_run
     assert run.load()[0]["epoch"] == 1
 
 
+def test_what_a_process_with_the_same_number_left_is_not_in_the_way(make_run, tmp_path, monkeypatch):
+    run = make_run().save()
+    (tmp_path / f".{PREVIOUS}.{os.getpid()}.part").write_text("half")
+    monkeypatch.setattr(os, "replace", keep_current(os.replace, tmp_path / CURRENT))
+    run.save()
+    assert make_run().load()[0]["epoch"] == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == [CURRENT, PREVIOUS]
+
+
+def keep_current(replace, current):
+    """os.replace that asserts the checkpoint to be there throughout."""
+
+    def checked(source, target):
+        replace(source, target)
+        assert current.is_file()
+
+    return checked
+
+
 def test_paddle_reads_our_files_all_the_same(make_run, paddle, tmp_path):
     run = make_run().save()
     state = paddle.load(str(tmp_path / CURRENT), return_numpy=True)

@@ -9,7 +9,15 @@ import pytest
 
 from lib.utils import runtime
 from lib.utils.errors import RunError, UserError
-from lib.utils.runtime import choose_device, make_folder, make_logger, prepare_processor, replacing, run_script
+from lib.utils.runtime import (
+    choose_device,
+    clear_parts,
+    make_folder,
+    make_logger,
+    prepare_processor,
+    replacing,
+    run_script,
+)
 
 
 def test_a_replaced_file_is_the_new_one_and_nothing_else_is_left(tmp_path):
@@ -43,6 +51,23 @@ def test_a_full_disk_is_a_run_error_that_names_the_file(tmp_path):
 def test_a_missing_folder_is_a_run_error(tmp_path):
     with pytest.raises(RunError, match=r"a\.txt"), replacing(tmp_path / "nowhere" / "a.txt") as temporary:
         temporary.write_text("x")
+
+
+def test_what_a_killed_process_was_writing_is_cleared_and_what_a_living_one_writes_is_not(tmp_path):
+    kill = (
+        f"import os, sys; sys.path.insert(0, {os.getcwd()!r})\n"
+        "from lib.utils.runtime import replacing\n"
+        "with replacing(sys.argv[1]) as temporary: temporary.write_text('half'); os.kill(os.getpid(), 9)"
+    )
+    for name in ("a.txt", "b.pdckpt"):
+        subprocess.run([sys.executable, "-c", kill, str(tmp_path / name)], check=False)
+    assert len(list(tmp_path.iterdir())) == 2
+    for name in (f".c.txt.{os.getppid()}.part", ".of.somebody.part", "visible.1.part"):
+        (tmp_path / name).write_text("")
+    kept = {path.name for path in tmp_path.iterdir()} - {path.name for path in tmp_path.glob(".[ab].*")}
+    (tmp_path / f".d.txt.{os.getpid()}.part").write_text("of a process before this one")
+    clear_parts(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == kept and len(kept) == 3
 
 
 def test_a_folder_is_made_with_its_parents_and_no_probe_stays(tmp_path):
