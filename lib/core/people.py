@@ -140,7 +140,7 @@ class FileBoxes(PeopleFinder):
         for place, detection in enumerate(content, 1):
             try:
                 box, score = checked_box(detection["bbox"]), finite(detection.get("score", 1.0), "a score")
-                key = _key(detection["image_id"])
+                key = image_key(detection["image_id"])
             except (KeyError, TypeError, ValueError) as error:
                 raise UserError(f"{path}: detection {place} of {len(content)}: {what_is_wrong(error)}") from error
             if detection.get("category_id", PERSON_CATEGORY) != PERSON_CATEGORY:
@@ -156,10 +156,7 @@ class FileBoxes(PeopleFinder):
         self.line = f"=> {_counted(self.count)} from {path}" + (f"; left out: {reasons}" if reasons else "")
 
     def __call__(self, frame):
-        keys = [str(frame.number)]
-        if frame.number is None:
-            keys = dict.fromkeys((str(image_id_of(frame.path)), frame.path.stem, frame.path.name))
-        found = [box for key in keys for box in self._boxes.get(key, ())]
+        found = [box for key in keys_of(frame) for box in self._boxes.get(key, ())]
         self.used += len(found)
         if not found:
             return NOBODY
@@ -178,8 +175,15 @@ def _counted(amount):
     return f"{amount} {'box' if amount == 1 else 'boxes'}"
 
 
-def _key(image_id):
-    """An image_id as text: 785, 785.0 and "785" are the same."""
+def keys_of(frame):
+    """What an image_id may call a Frame, as `image_key` has it: its number, or its picture's number or name."""
+    if frame.number is not None:
+        return [str(frame.number)]
+    return list(dict.fromkeys((str(image_id_of(frame.path)), frame.path.stem, frame.path.name)))
+
+
+def image_key(image_id):
+    """An image_id as text: 785, 785.0 and "785" are the same. ValueError where it is none."""
     if isinstance(image_id, bool) or not isinstance(image_id, (int, float, str)):
         raise ValueError(f"an image_id of {shown(image_id)}; expected a number or a name")
     if isinstance(image_id, float) and image_id.is_integer():

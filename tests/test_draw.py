@@ -1,0 +1,145 @@
+"""draw.py: poses that were saved are drawn again, with other thresholds, without a network."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import toy
+from clips import write_video
+
+from lib.core.skeletons import COCO
+from lib.utils.runtime import run_script
+from lib.utils.vis import draw_people, draw_pose
+
+JOINTS = np.column_stack([np.linspace(20, 180, 17), np.linspace(30, 120, 17), np.linspace(0.1, 0.9, 17)])
+BOX = [10, 20, 180, 110]
+
+
+def entry(**values):
+    return {"image_id": 785, "category_id": 1, "keypoints": JOINTS.ravel().tolist(), "score": 0.5, **values}
+
+
+@pytest.fixture
+def draw(tmp_path, monkeypatch, capfd):
+    """Runs draw.py on a grey picture 000000000785.png and the entries; returns (drawn picture, exit code, output)."""
+
+    def draw(entries, *words, name="poses.json"):
+        folder = tmp_path / "pictures"
+        folder.mkdir(exist_ok=True)
+        cv2.imwrite(str(folder / "000000000785.png"), np.full((150, 200, 3), 90, np.uint8))
+        text = entries if isinstance(entries, str) else json.dumps(entries)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        given = ["--img-file", folder, "--pose-file", tmp_path / name, "--output", tmp_path / "out", *words]
+        monkeypatch.setattr("sys.argv", ["draw.py", *map(str, given)])
+        capfd.readouterr()
+        code = 0
+        try:
+            run_script(toy.import_script("draw").main)
+        except SystemExit as end:
+            code = end.code
+        captured = capfd.readouterr()
+        return cv2.imread(str(tmp_path / "out" / "000000000785_pose.jpg")), code, captured.out + captured.err
+
+    return draw
+
+
+def blank():
+    return np.full((150, 200, 3), 90, np.uint8)
+
+
+def as_jpeg(image):
+    return cv2.imdecode(cv2.imencode(".jpg", image)[1], cv2.IMREAD_COLOR)
+
+
+@pytest.mark.parametrize(("words", "threshold"), [((), 0.2), (("--kpt-thr", 0.6), 0.6)])
+def test_joints_from_the_threshold_on_are_drawn(draw, words, threshold):
+    picture, code, out = draw([entry()], *words)
+    expected = draw_pose(blank(), JOINTS[:, :2], JOINTS[:, 2] >= threshold, COCO)
+    assert code == 0 and "=> 1 person from" in out
+    np.testing.assert_array_equal(picture, as_jpeg(expected))
+
+
+def test_a_box_is_drawn_where_one_was_saved_and_people_below_the_threshold_are_not(draw):
+    picture, _, out = draw([entry(bbox=BOX), entry(score=0.1)], "--person-thr", 0.3)
+    expected = draw_people(blank(), np.array([BOX]), JOINTS[None, :, :2], JOINTS[None, :, 2] >= 0.2, COCO)
+    assert "=> 1 person from" in out and "left out: 1 below the score 0.3" in out
+    np.testing.assert_array_equal(picture, as_jpeg(expected))
+
+
+def test_joints_saved_as_null_are_not_drawn(draw):
+    values = JOINTS.ravel().tolist()
+    values[3:6] = [None, None, 0.9]
+    picture, _, _ = draw([entry(keypoints=values)])
+    shown = JOINTS[:, 2] >= 0.2
+    shown[1] = False
+    np.testing.assert_array_equal(picture, as_jpeg(draw_pose(blank(), JOINTS[:, :2], shown, COCO)))
+
+
+def test_joints_of_ones_own_are_drawn_by_their_names_and_with_limbs_by_a_file(draw, tmp_path):
+    names = ["left_tip", "right_tip", "middle"]
+    person = entry(keypoints=[30, 40, 1, 160, 40, 1, 100, 110, 1], joint_names=names)
+    dots, code, _ = draw([person])
+    (tmp_path / "own.json").write_text(json.dumps({"joints": names, "limbs": [["left_tip", "middle"]]}))
+    lines, _, _ = draw([person], "--dataset", tmp_path / "own.json")
+    assert code == 0 and abs(dots[40, 30].astype(int) - 90).max() > 20
+    assert abs(dots[75, 65].astype(int) - 90).max() < 20 < abs(lines[75, 65].astype(int) - 90).max()
+
+
+def test_each_frame_of_a_video_gets_its_own_people(tmp_path, monkeypatch, capfd):
+    write_video(tmp_path / "clip.mp4", 3, (200, 150))
+    lines = [{"frame": number, "seconds": 0, "persons": [entry()] if number == 1 else []} for number in range(3)]
+    (tmp_path / "clip_pose.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    words = ["--img-file", tmp_path / "clip.mp4", "--pose-file", tmp_path / "clip_pose.jsonl",
+             "--output", tmp_path / "out"]  # fmt: skip
+    monkeypatch.setattr("sys.argv", ["draw.py", *map(str, words)])
+    run_script(toy.import_script("draw").main)
+    capture, frames = cv2.VideoCapture(str(tmp_path / "out" / "clip_pose.mp4")), []
+    while (read := capture.read())[0]:
+        frames.append(read[1].astype(int))
+    assert len(frames) == 3
+    assert [bool(np.abs(frame - np.median(frame)).max() > 60) for frame in frames] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("entries", "complaint"),
+    [
+        ("{", "is not valid JSON"),
+        ({}, "expected a list of people"),
+        ([{"image_id": 785}], "person 1 of 1: no 'keypoints'"),
+        ([entry(image_id=None)], "an image_id of None"),
+        ([entry(keypoints=[1, 2, 3] * 5)], "5 joints without names: give --dataset"),
+        ([entry(), entry(keypoints=[1, 2, 3])], "person 2 of 2: keypoints of 3 numbers; expected x, y, score of 17"),
+        ([entry(keypoints=[1e7] * 51)], "keypoints beyond 1000000 pixels"),
+        ([entry(keypoints=["a"] * 51)], "keypoints of 'a'; expected a finite number"),
+        ([entry(bbox=[1, 2])], "person 1 of 1"),
+        ([entry(score="high")], "a score of 'high'"),
+    ],
+)
+def test_a_file_that_holds_no_poses_is_refused_in_one_line(draw, entries, complaint):
+    picture, code, out = draw(entries)
+    assert picture is None and code == 2
+    assert complaint in out and out.count("\n") == 1
+
+
+def test_lines_that_are_no_frames_are_named(draw):
+    _, code, out = draw('{"frame": 0, "persons": []}\n{"persons": 3}\n', name="poses.jsonl")
+    assert code == 2 and "line 2 is not a frame with its persons" in out
+
+
+def test_poses_of_other_pictures_are_reported(draw):
+    _, code, out = draw([entry(image_id="elsewhere")])
+    assert code == 1 and "no picture here has an image_id of its people (such as elsewhere)" in out
+
+
+def test_an_input_is_not_replaced(draw, tmp_path):
+    words = ["--output", tmp_path]
+    _, code, out = draw([entry()], *words, name="000000000785_pose.json")
+    assert code == 2 and "is one of the inputs: choose another --output" in out
+
+
+def test_a_picture_that_cannot_be_read_is_reported_and_the_others_are_drawn(draw, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "a.png").write_bytes(b"no picture")
+    picture, code, out = draw([entry()])
+    assert picture is not None and code == 1 and "problem: " in out and "a.png" in out
