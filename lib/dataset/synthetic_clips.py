@@ -126,8 +126,8 @@ def _crowd(rng, settings):
 
 def _pillar(rng, size):
     width = rng.uniform(0.06, 0.14) * size[0]
-    texture = np.full((size[1], max(2, round(width)), 3), random_colour(rng, (0, 360), (0, 0.5), (0.2, 0.8)), np.float32)
-    texture = np.clip(texture + _grain(rng, texture.shape[1::-1]), 0, 255)
+    colour, grain = random_colour(rng, (0, 360), (0, 0.5), (0.2, 0.8)), _grain(rng, (max(2, round(width)), size[1]))
+    texture = np.clip(np.array(colour) + grain, 0, 255)
     return Pillar(rng.uniform(0.1, 0.9) * size[0] - width / 2, width, texture.astype(np.uint8))
 
 

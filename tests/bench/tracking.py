@@ -212,9 +212,8 @@ def report_losses(clips):
     """Says on which clips another method has a better MOTA or fewer switches than the paper's."""
     for seed, ours in clips["flow-queue"].items():
         for figure, sign in (("MOTA", 1), ("Switches", -1)):
-            better = {
-                name: rows[seed][figure] for name, rows in clips.items() if sign * (rows[seed][figure] - ours[figure]) > 0
-            }
+            values = {name: rows[seed][figure] for name, rows in clips.items()}
+            better = {name: value for name, value in values.items() if sign * (value - ours[figure]) > 0}
             if better:
                 others = ", ".join(f"{name} {value:.1f}" for name, value in better.items())
                 print(f"=> clip {seed}: {figure} of flow-queue {ours[figure]:.1f}; better: {others}")
