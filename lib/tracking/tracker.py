@@ -43,8 +43,8 @@ class TrackerSettings:
     box_threshold: float = 0.5
     joint_threshold: float = 0.4
     nms_threshold: float = 0.7
-    same_pose: float = 0.6
-    least_similarity: float = 0.2
+    same_pose: float = 0.9
+    least_similarity: float = 0.1
     least_joints: int = 3
 
 
