@@ -57,15 +57,15 @@ class TrackDrawing:
                 del self._trails[identity]
 
     def _draw_trails(self, image):
-        """The older part of each trail lies under more of the picture."""
+        """All of each trail faintly, then its later parts over it, once more for each step."""
         if not self._trails:
             return
         thickness = max(1, round(min(image.shape[:2]) / 180))
         for step in range(FADING_STEPS):
-            limit = self._frame - self.length * (FADING_STEPS - step - 1) // FADING_STEPS
+            earliest = self._frame - self.length * (FADING_STEPS - step) // FADING_STEPS
             layer = image.copy()
             for identity, trail in self._trails.items():
-                line = np.array([point for frame, point in trail if frame <= limit], dtype=np.int32).reshape(-1, 2)
+                line = np.array([point for frame, point in trail if frame > earliest], dtype=np.int32).reshape(-1, 2)
                 cv2.polylines(layer, [line], False, identity_color(identity), thickness, cv2.LINE_AA)
             cv2.addWeighted(layer, 0.5, image, 0.5, 0, dst=image)
 

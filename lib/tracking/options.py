@@ -7,6 +7,7 @@ from lib.tracking import flow
 from lib.tracking.drawing import TRAIL_LENGTH
 from lib.tracking.smoothing import PoseSmoother
 from lib.tracking.tracker import METHODS, TrackerSettings
+from lib.utils.errors import UserError
 from lib.utils.parser import count, number, positive
 
 DEFAULTS = TrackerSettings()
@@ -51,6 +52,19 @@ def tracker_settings(arguments):
     given = {field.name: getattr(arguments, field.name, None) for field in fields(TrackerSettings)}
     given["box_threshold"] = arguments.bbox_thr
     return replace(METHODS[arguments.method], **{name: value for name, value in given.items() if value is not None})
+
+
+def add_track_flag(parser):
+    """--track, for the scripts that find poses in pictures; track.py has the method's options."""
+    about = "follow the people of one video, or folder of frames, with the paper's settings; more options: track.py"
+    parser.add_argument("--track", action="store_true", help=about)
+
+
+def refuse_with_track(arguments):
+    """Raises UserError for options that say nothing of tracks."""
+    for option in ("save_heatmaps", "show"):
+        if getattr(arguments, option):
+            raise UserError(f"--{option.replace('_', '-')} is not for --track: it writes a video and JSON")
 
 
 def smoother_maker(arguments):
