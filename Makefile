@@ -2,12 +2,12 @@
 # make test   the test suite
 # make setup  .venv with what this machine needs; demo and test do this first. PYTHON=python3.11 chooses another Python
 # make test-paddle2   the fast tests on Paddle 2.6.2; make test-convert: those that need PyTorch, which it installs
-# make bench  measurements; make mini-set: data/mpii.zip; make clean
+# make bench  measurements; make bench-track: tracking on synthetic clips; make mini-set: data/mpii.zip; make clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-paddle2 test-convert lint bench mini-set clean help
+.PHONY: setup demo test test-paddle2 test-convert lint bench bench-track mini-set clean help
 
 in_range = import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for name in python3 python3.12 python3.11 python3.10; do \
@@ -89,6 +89,21 @@ bench: setup
 	$(RUN) pose_estimation/export.py --cfg $(MAIN) --model-file output/bench.pdparams --output output/onnx/bench.onnx
 	$(RUN) tests/bench/inference_speed.py --cfg $(MAIN) --model-file output/bench.pdparams --model output/onnx/bench.onnx
 
+# Tracking on synthetic clips: its cost, then the paper's method beside its parts and the baselines, first with true
+# joints, then with a network trained on drawn people (TRACK_MODEL=FILE takes another one of MINI's form)
+MINI := experiments/mini/synthetic_resnet18_96x96.yaml
+TRACK_MODEL ?= output/bench_track/mpii/pose_resnet_18/synthetic_resnet18_96x96/model_best.pdparams
+bench-track: $(TRACK_MODEL) | setup
+	$(RUN) tests/bench/tracking_cost.py
+	$(RUN) tests/bench/tracking.py --output output/bench_track/stand_in.json
+	$(RUN) tests/bench/tracking.py --cfg $(MINI) --model-file $(TRACK_MODEL) --output output/bench_track/network.json
+
+output/bench_track/%/model_best.pdparams: | setup
+	$(RUN) -m lib.dataset.synthetic --output data/synthetic_crowd --train 2400 --valid 96 --seed 7 \
+		--picture-size 640 360 --persons-per-picture 3 6 --pose-variation 0.3
+	$(RUN) pose_estimation/train.py --cfg $(MINI) DATASET.ROOT data/synthetic_crowd OUTPUT_DIR output/bench_track \
+		LOG_DIR log/bench_track
+
 # data/mpii.zip, the mini set in git, was made by this
 mini-set: setup
 	$(RUN) -m lib.dataset.synthetic --output data/mpii --train 15 --valid 8 --seed 1 --picture-size 400 300 \
@@ -96,4 +111,4 @@ mini-set: setup
 	cd data && rm -f mpii.zip && ../$(RUN) -m zipfile -c mpii.zip mpii/
 
 clean:
-	rm -rf .venv .venv-paddle2 data/synthetic .pytest_cache .ruff_cache
+	rm -rf .venv .venv-paddle2 data/synthetic data/synthetic_crowd .pytest_cache .ruff_cache

@@ -15,7 +15,10 @@ WITHOUT_PADDLE = [
     "lib.dataset.swaps", "lib.dataset.check", "lib.dataset.check_report", "lib.core.build", "lib.core.detector",
     "lib.core.media", "lib.core.model_metadata", "lib.core.onnx_predictor", "lib.core.onnx_session", "lib.core.people",
     "lib.core.pose_app", "lib.core.pose_results", "lib.core.skeleton_file", "lib.utils.parser", "lib.utils.progress",
-    "lib.utils.picture_header",
+    "lib.utils.picture_header", "lib.tracking.boxes", "lib.tracking.drawing", "lib.tracking.evaluation",
+    "lib.tracking.flow", "lib.tracking.frames", "lib.tracking.options", "lib.tracking.posetrack_form",
+    "lib.tracking.similarity", "lib.tracking.smoothing", "lib.tracking.track_app", "lib.tracking.tracker",
+    "lib.dataset.posetrack", "lib.dataset.synthetic_clips", "lib.dataset.synthetic_motion", "lib.dataset.write_clips",
 ]  # fmt: skip
 
 

@@ -189,3 +189,29 @@ def test_smoothing_and_baselines_run(root, tmp_path, model, boxes):
     assert [frame.identities.tolist() for frame in frames.values()] == [[1]] * 5
     # smoothed, the last place is behind the true one
     assert frames[4].joints[0, 0, 0] < 20 + 24 + 20
+
+
+POSETRACK = "experiments/posetrack/resnet50/256x192_d256x3_adam_lr1e-4.yaml"
+
+
+def test_valid_scores_saved_tracks(root, tmp_path):
+    pytest.importorskip("motmetrics", reason="needs motmetrics (requirements/base.txt)")
+    from lib.dataset.write_clips import main as write_clips
+
+    words = ["--clips", "1", "--frames", "8", "--picture-size", "160", "96"]
+    write_clips(["--output", str(tmp_path / "clips"), *words])
+    truth = tmp_path / "clips" / "annotations" / "val"
+    overrides = ["DATASET.ROOT", tmp_path / "clips", "DATASET.SKELETON.NAME", "mpii", "MODEL.NUM_JOINTS", 16]
+    overrides += ["OUTPUT_DIR", tmp_path / "output", "LOG_DIR", tmp_path / "log"]
+    process = track(root, "--cfg", root / POSETRACK, "--track-file", truth, *overrides, script="valid.py")
+    assert process.returncode == 0, process.stderr
+    assert "8 labelled frames" in process.stdout and "| MOTA |" in process.stdout
+    (saved,) = (tmp_path / "output").rglob("results.json")
+    results = json.loads(saved.read_text())["results"]
+    assert results["MOTA"] == results["IDF1"] == 100 and results["Switches"] == 0
+
+    process = track(root, "--cfg", root / POSETRACK, "--track-file", tmp_path / "none", *overrides, script="valid.py")
+    assert process.returncode == 2 and "no sequence" in process.stderr
+    mini = root / "experiments/mini/mpii_resnet18_64x64.yaml"
+    process = track(root, "--cfg", mini, "--track-file", truth, script="valid.py")
+    assert process.returncode == 2 and "DATASET.DATASET is mpii" in process.stderr

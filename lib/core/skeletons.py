@@ -150,6 +150,8 @@ POSETRACK18 = Skeleton(
         "nose", "head_bottom", "head_top", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow",
         "left_wrist", "right_wrist",
     ),
+    pck_reference=("head_bottom", "head_top"),
+    pck_threshold=0.5,
     indices=(0, 1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16),
     pckh_groups=(
         ("Head", ("nose", "head_bottom", "head_top")),

@@ -17,6 +17,7 @@ OPTIONS = {
     "--flow-side": ("flow_side", count, "longest side of the picture that flow is computed on, in pixels"),
     "--queue": ("queue", count, "how many frames back poses are looked for (the paper's L_Q)"),
     "--box-growth": ("box_growth", number, "by which share boxes around carried joints grow in length (paper)"),
+    "--carried-thr": ("carried_threshold", number, "joints from this score on are within a carried box"),
     "--joint-thr": ("joint_threshold", number, "joints count from this score on (paper)"),
     "--nms-thr": ("nms_threshold", number, "boxes that overlap by more are one person"),
     "--same-pose": ("same_pose", number, "poses of a frame with a higher OKS are one person"),

@@ -26,6 +26,8 @@ class TrackerSettings:
     flow_side: the longest side, in pixels, of the picture that flow is computed on (ours).
     queue: L_Q, how many frames back a pose is looked for (paper: 10; 1 is its single flow).
     carry_boxes: the last frame's joints, carried by flow, become boxes as well (paper).
+    carried_threshold: joints from this score on are within a carried box (ours; 0: all, so that a person who is half
+        hidden, or whose network is unsure, keeps a box of their size).
     box_growth: by which share these grow in length (paper: 0.15).
     box_threshold, joint_threshold: boxes and joints with a lower score do not count (paper: 0.5 and 0.4).
     nms_threshold: boxes that overlap by more are one person (ours: the paper names no figure).
@@ -39,6 +41,7 @@ class TrackerSettings:
     flow_side: int = 320
     queue: int = 10
     carry_boxes: bool = True
+    carried_threshold: float = 0.0
     box_growth: float = BOX_GROWTH
     box_threshold: float = 0.5
     joint_threshold: float = 0.4
@@ -100,9 +103,9 @@ class PoseTracker:
         boxes, scores = [np.reshape(detected.boxes, (-1, 4))], [np.asarray(detected.scores, dtype=np.float64)]
         if settings.carry_boxes and self._queue:
             past = self._queue[0]
-            counted = past.scores >= settings.joint_threshold
-            boxes.append(box_of_joints(past.keypoints, counted, settings.box_growth))
-            scores.append(_mean_score(past.scores, counted))
+            around = past.scores >= settings.carried_threshold
+            boxes.append(box_of_joints(past.keypoints, around, settings.box_growth))
+            scores.append(_mean_score(past.scores, past.scores >= settings.joint_threshold))
         boxes, inside = cut_at_border(np.concatenate(boxes), size)
         scores = np.concatenate(scores)
         good = np.flatnonzero(inside & (scores >= settings.box_threshold))

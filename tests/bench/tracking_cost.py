@@ -1,0 +1,80 @@
+"""What tracking costs without detector and pose network, part by part, and the memory over many frames."""
+
+import argparse
+import resource
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import cv2
+import numpy as np
+
+from lib.core.people import People
+from lib.core.skeletons import MPII
+from lib.dataset.synthetic_clips import ClipSettings, SyntheticClip
+from lib.tracking.drawing import TrackDrawing
+from lib.tracking.similarity import tracking_sigmas
+from lib.tracking.tracker import PoseTracker, TrackerSettings
+from lib.utils.progress import Stopwatch
+
+
+def megabytes():
+    """Of memory that the process holds now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--frames", type=int, default=3000)
+    parser.add_argument("--clip-frames", type=int, default=100, help="the clip is run forwards and backwards")
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    clip = SyntheticClip(5, ClipSettings(frames=arguments.clip_frames, people=(8, 8)))
+    scenes = [(image, people) for image, people in clip]
+    scenes += scenes[-2:0:-1]
+    tracker, drawing = PoseTracker(tracking_sigmas(MPII), TrackerSettings()), TrackDrawing(MPII)
+    clock, flow_clock, memory, counts = Stopwatch(), Stopwatch(), {}, []
+    advance = tracker._flow.advance
+
+    def timed(image):
+        with flow_clock.part("flow"):
+            return advance(image)
+
+    tracker._flow.advance = timed
+    start = time.perf_counter()
+    for number in range(arguments.frames):
+        image, people = scenes[number % len(scenes)]
+        detected = People(np.array([person.box for person in people]), np.full(len(people), 0.9))
+        with clock.part("flow and boxes"):
+            proposed = tracker.propose(image, detected)
+        # what a network would see: the joints of the person whose box it is, or nothing that counts
+        keypoints, scores = np.zeros((len(proposed.boxes), 16, 2)), np.zeros((len(proposed.boxes), 16))
+        for row, box in enumerate(proposed.boxes):
+            gaps = [np.abs(box - person.box).sum() for person in people]
+            if gaps and min(gaps) < 60:
+                keypoints[row], scores[row] = people[int(np.argmin(gaps))].joints, 0.9
+        with clock.part("match"):
+            tracked = tracker.update(proposed, keypoints, scores)
+        counts.append(len(tracked.identities))
+        with clock.part("draw"):
+            drawing.draw(image, tracked, tracked.keypoints, tracked.scores > 0.4)
+        if number in (arguments.frames // 10, arguments.frames - 1):
+            memory[number + 1] = megabytes()
+    per_frame = {name: 1000 * seconds / arguments.frames for name, seconds in clock.seconds.items()}
+    flow = 1000 * flow_clock.seconds["flow"] / arguments.frames
+    total = per_frame["flow and boxes"] + per_frame["match"]
+    print(
+        f"=> 640x360, {np.mean(counts):.1f} people a frame, {arguments.frames} frames in "
+        f"{time.perf_counter() - start:.0f} s, one thread of OpenCV\n"
+        f"=> milliseconds a frame: tracking {total:.1f}, of which flow {flow:.1f}, carried boxes and NMS "
+        f"{per_frame['flow and boxes'] - flow:.1f}, similarity and matching {per_frame['match']:.1f}; "
+        f"drawing besides: {per_frame['draw']:.1f}\n"
+        "=> memory: " + ", ".join(f"{value:.0f} MB after {number} frames" for number, value in memory.items())
+    )
+
+
+if __name__ == "__main__":
+    main()
