@@ -17,6 +17,7 @@ from lib.core.media import video_writer
 from lib.tracking.posetrack_form import read_frames
 
 SIZE = (160, 120)
+BLOCKED = ("paddle", "pydantic", "yaml", "scipy", "matplotlib", "pycocotools", "motmetrics", "pandas", "tqdm")
 
 
 def draw_frame(left, size=SIZE):
@@ -215,3 +216,26 @@ def test_valid_scores_saved_tracks(root, tmp_path):
     mini = root / "experiments/mini/mpii_resnet18_64x64.yaml"
     process = track(root, "--cfg", mini, "--track-file", truth, script="valid.py")
     assert process.returncode == 2 and "DATASET.DATASET is mpii" in process.stderr
+
+
+def test_an_exported_model_needs_numpy_opencv_and_onnx_runtime_only(root, tmp_path, model, boxes):
+    clip, scripts = write_clip(tmp_path / "walk.mp4", [20, 24, 28]), root / "pose_estimation"
+    words = ["--video", clip, "--model", model, "--boxes", boxes([(0, 20)]), "--output", tmp_path / "out", "--smooth"]
+    code = (
+        f"import runpy, sys\nfor name in {BLOCKED!r}: sys.modules[name] = None\n"
+        f"sys.argv = ['track.py', *{[str(word) for word in words]!r}]\nsys.path.insert(0, {str(scripts)!r})\n"
+        f"runpy.run_path({str(scripts / 'track.py')!r}, run_name='__main__')\n"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0, process.stderr
+    _, frames = results(tmp_path / "out", "walk")
+    assert [frame.identities.tolist() for frame in frames.values()] == [[1]] * 3
+
+
+def test_joints_of_nan_from_a_network_are_one_line(root, tmp_path, boxes):
+    broken = write_pose_network(tmp_path / "nan.onnx", metadata(), weights=np.full((3, 3, 4, 4), np.nan, np.float32))
+    clip = write_clip(tmp_path / "walk.mp4", [20, 24])
+    words = ("--video", clip, "--model", broken, "--boxes", boxes([(0, 20)]), "--output", tmp_path / "out")
+    process = track(root, *words)
+    assert process.returncode == 1 and "not finite" in process.stderr and process.stderr.count("\n") == 1
+    assert not (tmp_path / "out" / "walk_track.mp4").exists()

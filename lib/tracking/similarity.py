@@ -22,19 +22,19 @@ def tracking_sigmas(skeleton):
     return np.array([SIGMAS.get(name, OTHER_SIGMA) for name in names])
 
 
-def pose_similarity(poses, areas, others, other_areas, sigmas, joint_threshold, least_joints=1):
-    """OKS (N, M) of poses (N, K, 3) x, y, score with others (M, K, 3), over the joints that both show.
+def pose_similarity(poses, areas, others, other_areas, sigmas, least_joints=1):
+    """OKS (N, M) of poses (N, K, 3) with others (M, K, 3), over the joints that both show.
 
-    areas (N,), other_areas (M,): square pixels; joint_threshold: from this score on a joint shows; least_joints: pairs
-    with fewer joints in common get 0, as a single joint would make strangers alike. NaN joints do not show.
+    Poses are x, y, and whether the joint shows (above 0); NaN joints do not. areas (N,), other_areas (M,): square
+    pixels; least_joints: pairs with fewer joints in common get 0, as a single joint would make strangers alike.
     """
     result = np.zeros((len(poses), len(others)))
     if not len(others):
         return result
-    known = np.isfinite(others).all(axis=-1) & (others[..., 2] >= joint_threshold)
+    known = np.isfinite(others).all(axis=-1) & (others[..., 2] > 0)
     others = np.where(np.isfinite(others), others, 0.0)
     for row, (pose, area) in enumerate(zip(poses, areas, strict=True)):
-        shown = np.isfinite(pose).all(axis=-1) & (pose[:, 2] >= joint_threshold)
+        shown = np.isfinite(pose).all(axis=-1) & (pose[:, 2] > 0)
         common = known & shown
         others[..., 2] = common
         pose = np.where(np.isfinite(pose), pose, 0.0)

@@ -6,7 +6,7 @@ A frame takes two steps, with the pose network between them:
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -143,8 +143,8 @@ class PoseTracker:
         self._queue.appendleft(Tracked(np.zeros(0, dtype=int), *nothing, np.zeros(0, dtype=int)))
 
     def _carried(self, past, flow):
-        values = {name: getattr(past, name) for name in ("identities", "boxes", "box_scores", "scores", "rows")}
-        return Tracked(keypoints=flow.carry(past.keypoints), **values)
+        boxes = past.boxes * np.tile(np.divide(flow.new_size, flow.size), 2)
+        return replace(past, keypoints=flow.carry(past.keypoints), boxes=boxes)
 
     def _without_doubles(self, boxes, keypoints, scores, box_scores):
         """Indices of the poses that are no other one's double, in their order."""
@@ -166,10 +166,9 @@ class PoseTracker:
         if settings.similarity == "box":
             return owners, box_overlaps(now.boxes, boxes)
         areas, other_areas = now.boxes[:, 2:].prod(axis=1), boxes[:, 2:].prod(axis=1)
-        poses, others = _poses(now.keypoints, now.scores), _poses(keypoints, scores)
-        return owners, pose_similarity(
-            poses, areas, others, other_areas, self.sigmas, settings.joint_threshold, settings.least_joints
-        )
+        threshold = settings.joint_threshold
+        poses, others = _poses(now.keypoints, now.scores >= threshold), _poses(keypoints, scores >= threshold)
+        return owners, pose_similarity(poses, areas, others, other_areas, self.sigmas, settings.least_joints)
 
 
 ARRAYS = ("boxes", "box_scores", "keypoints", "scores")

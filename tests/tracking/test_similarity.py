@@ -8,7 +8,7 @@ POSE = np.array([[0, 0, 1.0], [10, 0, 1], [0, 10, 1], [10, 10, 1]])
 
 
 def similarity(pose, other, least=1):
-    return pose_similarity(pose[None], [100.0], other[None], [100.0], SIGMAS, 0.4, least)[0, 0]
+    return pose_similarity(pose[None], [100.0], other[None], [100.0], SIGMAS, least)[0, 0]
 
 
 def test_the_same_pose_is_alike_and_a_moved_one_less_by_the_formula():
@@ -20,7 +20,7 @@ def test_the_same_pose_is_alike_and_a_moved_one_less_by_the_formula():
 
 def test_only_joints_that_both_show_count():
     hidden = POSE.copy()
-    hidden[0] = (900, 900, 0.3)  # a low score
+    hidden[0] = (900, 900, 0)
     gone = POSE.copy()
     gone[1] = (np.nan, np.nan, 0.9)
     assert similarity(hidden, POSE) == similarity(POSE, hidden) == 1
@@ -31,7 +31,7 @@ def test_only_joints_that_both_show_count():
 
 def test_arguments_are_left_as_they_are():
     other = POSE[None].copy()
-    pose_similarity(POSE[None], [1.0], other, [1.0], SIGMAS, 0.4)
+    pose_similarity(POSE[None], [1.0], other, [1.0], SIGMAS)
     assert (other == POSE).all()
 
 
