@@ -125,16 +125,11 @@ class PoseTracker:
         shown = scores >= settings.joint_threshold
         rows = np.flatnonzero(shown.sum(axis=1) >= settings.least_joints)
         rows = rows[self._without_doubles(people.boxes[rows], keypoints[rows], scores[rows], people.scores[rows])]
-        now = Tracked(None, people.boxes[rows], people.scores[rows], keypoints[rows], scores[rows], rows)
-        owners, similarity = self._compare(now)
-        identities = match_greedily(similarity, owners, settings.least_similarity)
-        for row, identity in enumerate(identities):
-            if identity is None:
-                self._last_identity += 1
-                identities[row] = self._last_identity
-        tracked = Tracked(np.array(identities, dtype=int), *(getattr(now, name) for name in ARRAYS), rows)
-        self._queue.appendleft(tracked)
-        return tracked
+        nameless = np.zeros(len(rows), dtype=int)
+        now = Tracked(nameless, people.boxes[rows], people.scores[rows], keypoints[rows], scores[rows], rows)
+        now = replace(now, identities=self._identities(now))
+        self._queue.appendleft(now)
+        return now
 
     def skip(self):
         """A frame went by that could not be read: its place in the queue stays empty."""
@@ -154,6 +149,16 @@ class PoseTracker:
         shares = box_scores * _mean_score(scores, scores >= threshold)
         return sorted(oks_nms(poses, shares, areas, self.settings.same_pose, self.sigmas, threshold))
 
+    def _identities(self, now):
+        """(N,) those of the people now; who is like nobody in the queue gets the next number."""
+        owners, similarity = self._compare(now)
+        identities = match_greedily(similarity, owners, self.settings.least_similarity)
+        for row, identity in enumerate(identities):
+            if identity is None:
+                self._last_identity += 1
+                identities[row] = self._last_identity
+        return np.array(identities, dtype=int)
+
     def _compare(self, now):
         """(owners (M,), similarity (N, M)) of the people now and all poses in the queue, the newest first."""
         settings = self.settings
@@ -169,9 +174,6 @@ class PoseTracker:
         threshold = settings.joint_threshold
         poses, others = _poses(now.keypoints, now.scores >= threshold), _poses(keypoints, scores >= threshold)
         return owners, pose_similarity(poses, areas, others, other_areas, self.sigmas, settings.least_joints)
-
-
-ARRAYS = ("boxes", "box_scores", "keypoints", "scores")
 
 
 def _poses(keypoints, scores):
