@@ -149,9 +149,9 @@ def is_found(person, frame):
 
 
 def compare(seeds, frames, see, methods):
-    """({method: figures of all clips}, {method: {seed: figures}}); says what it has done as it goes."""
+    """After each clip yields ({method: figures of all clips so far}, {method: {seed: figures}})."""
     evaluators = {name: PoseTrackEvaluator(MPII) for name in methods}
-    dropped = {name: np.zeros(2) for name in methods}
+    dropped, clips = {name: np.zeros(2) for name in methods}, {name: {} for name in methods}
     for seed in seeds:
         scenes = make_scenes(seed, frames)
         truth = [true_frame(scene) for scene in scenes]
@@ -161,17 +161,16 @@ def compare(seeds, frames, see, methods):
             for true, guess in zip(truth, predicted, strict=True):
                 evaluators[name].add(str(seed), true, guess)
         getattr(see, "known", {}).clear()
-        print(f"=> clip {seed}: {len(scenes)} frames", file=sys.stderr)
-    totals, clips = {}, {}
-    for name, evaluator in evaluators.items():
-        lost, found = dropped[name]
-        totals[name] = evaluator.evaluate() | {"Brought back": 100 * found / max(lost, 1)}
-        clips[name] = {seed: evaluator.evaluate([str(seed)]) for seed in seeds}
-    return totals, clips
+        totals = {}
+        for name, evaluator in evaluators.items():
+            lost, found = dropped[name]
+            totals[name] = evaluator.evaluate() | {"Brought back": 100 * found / max(lost, 1)}
+            clips[name][seed] = evaluator.evaluate([str(seed)])
+        yield totals, clips
 
 
 def print_table(totals):
-    """The comparison as a markdown table; switches are those of a person's joints, divided by their number."""
+    """The comparison as a markdown table; switches are those of all joints together."""
     print("| method | " + " | ".join(COLUMNS) + " |")
     print("|---|" + "---|" * len(COLUMNS))
     for name, figures in totals.items():
@@ -187,7 +186,7 @@ def parse_arguments():
     parser.add_argument("--model-file", help="a network instead of the stand-in")
     parser.add_argument("--methods", nargs="+", choices=sorted(METHODS), default=list(METHODS))
     parser.add_argument("--set", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="of all methods")
-    parser.add_argument("--output", help="a JSON file for the figures of every clip")
+    parser.add_argument("--output", type=Path, help="a JSON file for the figures, written anew after each clip")
     return parser.parse_args()
 
 
@@ -198,14 +197,16 @@ def main():
     see = Network(arguments.cfg, arguments.model_file) if arguments.model_file else StandIn()
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.clips)
     start = time.perf_counter()
-    totals, clips = compare(seeds, arguments.frames, see, methods)
+    for done, (totals, clips) in enumerate(compare(seeds, arguments.frames, see, methods), 1):
+        print(f"=> {done} of {len(seeds)} clips, {time.perf_counter() - start:.0f} s", file=sys.stderr)
+        if arguments.output:
+            arguments.output.parent.mkdir(parents=True, exist_ok=True)
+            write_json({"totals": totals, "clips": clips}, arguments.output)
     what = f"the network {arguments.model_file}" if arguments.model_file else "a stand-in with true joints"
     print(f"=> {len(seeds)} clips, seeds {seeds[0]}..{seeds[-1]}, {what}; {time.perf_counter() - start:.0f} s")
     print_table(totals)
     if "flow-queue" in clips:
         report_losses(clips)
-    if arguments.output:
-        write_json({"totals": totals, "clips": clips}, arguments.output)
 
 
 def report_losses(clips):
