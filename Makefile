@@ -2,12 +2,14 @@
 # make test   the test suite
 # make setup  .venv with what this machine needs; demo and test do this first. PYTHON=python3.11 chooses another Python
 # make test-paddle2   the fast tests on Paddle 2.6.2; make test-convert: those that need PyTorch, which it installs
-# make bench  measurements; make bench-track: tracking on synthetic clips; make mini-set: data/mpii.zip; make clean
+# make bench  docs/benchmarks.md; make bench-gpu: speed and memory on a CUDA GPU; make bench-track: docs/tracking.md
+# make fuzz   tens of thousands of damaged files and impossible values, for minutes; FUZZ_CASES=2000 of each kind
+# make mini-set   data/mpii.zip; make clean: what all of these made, but output and log
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-paddle2 test-convert lint bench bench-track mini-set clean help
+.PHONY: setup demo test test-paddle2 test-convert fuzz lint bench bench-gpu bench-track mini-set clean help
 
 in_range = import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for name in python3 python3.12 python3.11 python3.10; do \
@@ -28,7 +30,7 @@ define install
 endef
 
 help:
-	@sed -n '1,5s/^# //p' Makefile
+	@sed -n '1,7s/^# //p' Makefile
 
 setup: $(VENV)/.installed
 
@@ -53,6 +55,10 @@ test-paddle2: .venv-paddle2/.installed
 test-convert: $(VENV)/.installed-dev requirements/convert.txt
 	$(RUN) -m pip install $(PIP_FLAGS) -r requirements/convert.txt
 	$(RUN) -m pytest tests/core/test_convert.py tests/test_convert_script.py
+
+FUZZ_CASES ?= 1500
+fuzz: $(VENV)/.installed-dev
+	FUZZ_CASES=$(FUZZ_CASES) $(RUN) -m pytest tests/fuzz
 
 DEMO := mini/synthetic_resnet18_96x96
 DEMO_OUT := output/mpii/pose_resnet_18/synthetic_resnet18_96x96
@@ -83,11 +89,13 @@ demo: setup
 MAIN := experiments/mpii/resnet50/256x256_d256x3_adam_lr1e-3.yaml
 bench: setup
 	@test -d data/mpii || $(RUN) -m zipfile -e data/mpii.zip data/
-	$(RUN) tests/bench/train_loop.py TRAIN.BATCH_SIZE 5 WORKERS 2 MODEL.PRETRAINED ''
-	$(RUN) tests/bench/coco_loading.py
 	$(RUN) tests/seeded.py --cfg $(MAIN) --output output/bench.pdparams
 	$(RUN) pose_estimation/export.py --cfg $(MAIN) --model-file output/bench.pdparams --output output/onnx/bench.onnx
-	$(RUN) tests/bench/inference_speed.py --cfg $(MAIN) --model-file output/bench.pdparams --model output/onnx/bench.onnx
+	$(RUN) tests/bench/write_report.py
+
+bench-gpu: setup
+	@test -d data/bench || $(RUN) -m lib.dataset.synthetic --output data/bench --train 2000 --valid 8
+	$(RUN) tests/bench/gpu.py --root data/bench WORKERS 8
 
 # Tracking on synthetic clips: its cost, then the paper's method beside its parts and the baselines, first with true
 # joints, then with a network trained on drawn people (TRACK_MODEL=FILE takes another one of MINI's form)
@@ -111,4 +119,4 @@ mini-set: setup
 	cd data && rm -f mpii.zip && ../$(RUN) -m zipfile -c mpii.zip mpii/
 
 clean:
-	rm -rf .venv .venv-paddle2 data/synthetic data/synthetic_crowd .pytest_cache .ruff_cache
+	rm -rf .venv .venv-paddle2 data/synthetic data/synthetic_crowd data/bench .pytest_cache .ruff_cache

@@ -114,6 +114,7 @@ def describe_test(config):
         "udp": test.udp,
         "color_order": "RGB" if config.dataset.color_rgb else "BGR",
         "pixel_scale": config.dataset.pixel_scale,
+        "decode_reduced": config.dataset.decode_reduced == "all",
         "metric": metric,
     }
     if metric == "ap":

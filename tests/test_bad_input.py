@@ -247,7 +247,7 @@ class TestWeights:
         state["final_layer.bias"] = paddle.full([16], float("nan"))
         paddle.save(state, str(tmp_path / "nan.pdparams"))
         error, _ = complain("valid", "--model-file", tmp_path / "nan.pdparams", code=1)
-        assert "the network's heatmaps are not finite" in error
+        assert "the validation loss is nan at step 0: weights not finite" in error
 
     @pytest.mark.parametrize("name", ["w.pth", "w.pth.tar"])
     def test_weights_of_another_project_are_to_be_converted_first(self, complain, tmp_path, name):

@@ -203,6 +203,19 @@ def test_a_bad_file_is_one_line_and_nothing_is_written(deploy, picture, tmp_path
     assert not (tmp_path / "out").exists()
 
 
+def test_what_fails_with_one_picture_is_exit_code_1_and_the_others_are_done(deploy, picture, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    long = folder / f"{'n' * 240}.png"  # its results have longer names
+    for path in (folder / "a.png", long):
+        path.write_bytes(picture.read_bytes())
+    code, out, err = deploy("--img", folder)
+    assert (code, err) == (1, "") and "File name too long" in out and out.splitlines()[-1] == "=> 1 problem"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a_pose.jpg", "a_pose.json"]
+    code, _, err = deploy("--img", long)
+    assert code == 1 and "File name too long" in err and err.count("\n") == 1
+
+
 def test_an_output_folder_that_cannot_be_written_is_one_line(deploy, tmp_path):
     (tmp_path / "file").write_text("a file")
     code, _, err = deploy("--output", tmp_path / "file" / "out")

@@ -8,17 +8,19 @@ import pytest
 WITHOUT_PADDLE = [
     "lib.core.config", "lib.core.records", "lib.core.fields", "lib.core.heatmap", "lib.core.evaluate",
     "lib.core.evaluators", "lib.core.coco_evaluator", "lib.core.nms", "lib.core.predictor", "lib.core.onnx_network",
-    "lib.core.validation", "lib.dataset.coco", "lib.dataset.coco_truth", "lib.utils.files",
+    "lib.core.validation", "lib.core.rank_watch", "lib.dataset.coco", "lib.dataset.coco_truth", "lib.utils.files",
     "lib.core.skeletons", "lib.core.report", "lib.utils.transforms", "lib.utils.image", "lib.utils.vis",
     "lib.utils.errors", "lib.utils.cli", "lib.utils.runtime", "lib.dataset.joints_dataset", "lib.dataset.mpii",
     "lib.dataset.augment", "lib.dataset.loader", "lib.dataset.build", "lib.core.convert", "lib.core.weight_record",
     "lib.dataset.swaps", "lib.dataset.check", "lib.dataset.check_report", "lib.core.build", "lib.core.detector",
     "lib.core.media", "lib.core.model_metadata", "lib.core.onnx_predictor", "lib.core.onnx_session", "lib.core.people",
     "lib.core.pose_app", "lib.core.pose_results", "lib.core.skeleton_file", "lib.utils.parser", "lib.utils.progress",
-    "lib.utils.picture_header", "lib.tracking.boxes", "lib.tracking.drawing", "lib.tracking.evaluation",
-    "lib.tracking.flow", "lib.tracking.frames", "lib.tracking.options", "lib.tracking.posetrack_form",
-    "lib.tracking.similarity", "lib.tracking.smoothing", "lib.tracking.track_app", "lib.tracking.tracker",
-    "lib.dataset.posetrack", "lib.dataset.synthetic_clips", "lib.dataset.synthetic_motion", "lib.dataset.write_clips",
+    "lib.utils.picture_header", "lib.utils.shared_memory", "lib.dataset.regions", "lib.dataset.cache_plan",
+    "lib.dataset.cache_writer", "lib.dataset.crop_cache", "lib.tracking.boxes", "lib.tracking.drawing",
+    "lib.tracking.evaluation", "lib.tracking.flow", "lib.tracking.frames", "lib.tracking.options",
+    "lib.tracking.posetrack_form", "lib.tracking.similarity", "lib.tracking.smoothing", "lib.tracking.track_app",
+    "lib.tracking.tracker", "lib.dataset.posetrack", "lib.dataset.synthetic_clips", "lib.dataset.synthetic_motion",
+    "lib.dataset.write_clips",
 ]  # fmt: skip
 
 

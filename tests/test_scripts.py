@@ -22,6 +22,7 @@ DEBUG = [word for name in ("DEBUG", "SAVE_BATCH_IMAGES_GT", "SAVE_BATCH_IMAGES_P
 LOG_LINES = (
     r"=> device: .+",
     r"=> MODEL\.PRETRAINED is empty: training from scratch",
+    r"=> total batch 4 \(TRAIN\.BATCH_SIZE 4\); TRAIN\.LR 0\.001 is taken as it stands",
     r"=> load 8 samples",
     r"=> load 4 samples",
     r"TRAIN 0 0", r"TRAIN 0 1", "TEST", "HEADER", "RULE", "ROW", r"=> saving checkpoint to FOLDER",
@@ -103,8 +104,8 @@ class TestTraining:
     def test_its_folder_holds_every_file_and_nothing_half_written(self, trained):
         names = sorted(path.name for path in trained.folder.iterdir() if path.suffix not in (".log", ".jpg"))
         assert names == [
-            "checkpoint.pdckpt", "config.yaml", "curves.png", "final_state.pdparams", "history.json",
-            "model_best.pdparams", "run.json",
+            "checkpoint.pdckpt", "checkpoint_previous.pdckpt", "config.yaml", "curves.png", "final_state.pdparams",
+            "history.json", "model_best.pdparams", "run.json",
         ]  # fmt: skip
 
     def test_the_run_describes_itself(self, trained):
@@ -161,6 +162,22 @@ class TestTraining:
         assert [row["epoch"] for row in history] == [0, 1, 2]
         assert (more / "model_best.pdparams").is_file()
 
+    def test_auto_goes_on_from_its_own_folder_with_the_checkpoint_before_a_damaged_one(self, trained, call):
+        words = ["--resume_model", "auto", "TRAIN.END_EPOCH", 1, "OUTPUT_DIR", trained.place / "auto"]
+        folder = trained.place / "auto" / trained.folder.relative_to(trained.place / "output")
+        nothing = f"=> --resume_model auto: there is no checkpoint in {folder}: STARTING FROM NOTHING"
+        assert nothing in call("train", *words)
+        words[3] = 2
+        assert f"=> going on from {folder} with epoch 1" in call("train", *words)
+        checkpoint = folder / "checkpoint.pdckpt"
+        content = bytearray(checkpoint.read_bytes())
+        content[len(content) // 2] ^= 1
+        checkpoint.write_bytes(content)
+        out = call("train", *words)
+        assert f"=> WARNING: {checkpoint} is damaged: its checksum is not that of what was written" in out
+        assert f"=> going on from {folder} with epoch 1" in out
+        assert "Epoch: [1][1/2]" in out
+
     def test_a_changed_rate_counts_from_the_first_step_when_it_goes_on(self, trained, call):
         words = ["TRAIN.END_EPOCH", 4, "TRAIN.LR", 0.004, "OUTPUT_DIR", trained.place / "faster"]
         out = call("train", "--resume_model", trained.folder, *words)
@@ -216,7 +233,7 @@ class TestValidating:
             "model_file": str(trained.folder / "model_best.pdparams"),
             "loss": pytest.approx(0.0125, abs=0.002), "accuracy": report["conditions"]["accuracy"],
             "boxes": "ground truth", "flip_test": True, "decode": "quarter", "shift_heatmap": True,
-            "udp": False, "color_order": "BGR", "pixel_scale": 255.0, "metric": "pckh",
+            "udp": False, "color_order": "BGR", "pixel_scale": 255.0, "decode_reduced": False, "metric": "pckh",
         }  # fmt: skip
         assert "=> ground truth boxes, with flip test, BGR pictures" in out
 

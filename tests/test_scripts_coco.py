@@ -91,7 +91,7 @@ class TestCoco:
             "model_file": str(trained.weights), "loss": report["conditions"]["loss"],
             "accuracy": report["conditions"]["accuracy"], "boxes": "ground truth", "flip_test": True,
             "decode": "quarter", "shift_heatmap": True, "udp": False, "color_order": "BGR", "pixel_scale": 255.0,
-            "metric": "ap", "oks_thre": 0.9, "in_vis_thre": 0.2, "soft_nms": False,
+            "decode_reduced": False, "metric": "ap", "oks_thre": 0.9, "in_vis_thre": 0.2, "soft_nms": False,
         }  # fmt: skip
         results = folder / "results" / "keypoints_val2017_results.json"
         assert f"=> saving predictions to {results}" in out

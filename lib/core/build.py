@@ -40,22 +40,24 @@ def open_network(config, gpu_asked=False):
     return PaddleRun(network, config.dataset.pixel_scale), [line for line in lines if line]
 
 
+def pose_settings(config):
+    """The PoseSettings of a configuration."""
+    test, model = config.test, config.model
+    return PoseSettings(
+        image_size=model.image_size,
+        flip_pairs=config.skeleton.flip_pairs if test.flip_test else None,
+        shift_heatmap=test.shift,
+        decode=test.decoder,
+        sigma=model.extra.sigma,
+        unbiased=test.udp,
+        color_rgb=config.dataset.color_rgb,
+        batch_size=test.batch_size,
+    )
+
+
 def build_predictor(config, run):
     """The PosePredictor of a configuration around a `run` function."""
-    test, model = config.test, config.model
-    return PosePredictor(
-        run,
-        PoseSettings(
-            image_size=model.image_size,
-            flip_pairs=config.skeleton.flip_pairs if test.flip_test else None,
-            shift_heatmap=test.shift,
-            decode=test.decoder,
-            sigma=model.extra.sigma,
-            unbiased=test.udp,
-            color_rgb=config.dataset.color_rgb,
-            batch_size=test.batch_size,
-        ),
-    )
+    return PosePredictor(run, pose_settings(config))
 
 
 def load_predictor(experiment, model_file, overrides=None):

@@ -1,89 +1,40 @@
 """Saving and loading: weights for others, checkpoints to go on with."""
 
+import contextlib
+import hashlib
+import json
+import os
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import paddle
 
+from lib.core.checksum import NO_RUN, is_changed, run_of, seal
+from lib.core.weights import DamagedError, match_weights, read_content, read_weights, weights_in
 from lib.utils.errors import UserError
 from lib.utils.runtime import replacing
 
-CHECKPOINT_NAME = "checkpoint.pdckpt"
+CHECKPOINT_NAME, PREVIOUS_NAME = "checkpoint.pdckpt", "checkpoint_previous.pdckpt"
 BEST_NAME = "model_best.pdparams"
 FINAL_NAME = "final_state.pdparams"
 
 
 def save_atomically(state, path):
-    """Writes `state` with paddle.save beside `path`, then renames: a reader sees the old file or the new one."""
+    """Writes `state`, with a checksum, beside `path`, then renames: a reader sees the old file or the new one.
+
+    Raises RunError where the disk does not take it; the old file is whole then.
+    """
+    with _written(state, path):
+        pass
+
+
+@contextlib.contextmanager
+def _written(state, path, run=NO_RUN):
+    """`state` is on the disk in the block, and at `path` after it."""
     with replacing(path) as temporary:
         paddle.save(state, str(temporary))
-
-
-def _load(path):
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"there is no model file {path}")
-    try:
-        return paddle.load(str(path), return_numpy=True)
-    except Exception as error:  # paddle.load lets through whatever its unpickler meets in a file of another kind
-        raise UserError(
-            f"{path} is not a Paddle weight file, or is damaged ({type(error).__name__}){_foreign(path)}"
-        ) from error
-
-
-def _foreign(path):
-    """What to do with a file that another project's ending tells apart."""
-    is_foreign = Path(path).suffix in (".pth", ".pt", ".tar", ".bin", ".safetensors")
-    return "; weights of other projects are converted first: pose_estimation/convert.py" if is_foreign else ""
-
-
-def read_weights(path):
-    """{name: array} from a .pdparams file or one of our checkpoints. Raises UserError where it is neither.
-
-    Of a checkpoint with averaged weights (TRAIN.EMA) it is these: they were validated.
-    """
-    state = _load(path)
-    average = state.get("average") if isinstance(state, dict) else None
-    return _weights_in(average if isinstance(average, dict) else state, path)
-
-
-def _weights_in(state, path):
-    for key in ("network", "state"):  # of a checkpoint, of its average
-        if isinstance(state, dict) and isinstance(state.get(key), dict):
-            state = state[key]
-    if not isinstance(state, dict):
-        found = type(state).__name__
-        raise UserError(f"{path} holds no weights: expected names and arrays, got {found}{_foreign(path)}")
-    weights = {
-        name: np.asarray(value)
-        for name, value in state.items()
-        if isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "numpy")
-    }
-    if not weights:
-        raise UserError(f"{path} holds no weights: expected names and arrays{_foreign(path)}")
-    return weights
-
-
-class Match(NamedTuple):
-    """How a file's weights fit a network: {name: array} of those that do, and the names of those that do not."""
-
-    matched: dict
-    mismatched: list
-    missing: list
-    unused: list
-
-
-def match_weights(weights, expected):
-    """The Match of {name: array} with a network's state_dict(): by name, then by shape."""
-    matched = {
-        name: weights[name]
-        for name, tensor in expected.items()
-        if name in weights and list(weights[name].shape) == list(tensor.shape)
-    }
-    mismatched = [name for name in expected if name in weights and name not in matched]
-    missing = [name for name in expected if name not in weights]
-    return Match(matched, mismatched, missing, [name for name in weights if name not in expected])
+        seal(temporary, run)
+        yield
 
 
 def load_weights(network, path, strict=True):
@@ -137,41 +88,113 @@ def _rename(optimizer_state, names):
 
 
 def save_checkpoint(folder, network, optimizer, progress, average=None):
-    """Everything to go on with, in `folder`/checkpoint.pdckpt.
+    """Everything to go on with, in `folder`/checkpoint.pdckpt; the one before it stays as checkpoint_previous.pdckpt.
 
     progress: plain values to get back from `load_checkpoint` (next epoch, best score, history, training settings).
     average: a WeightAverage that is saved too.
+    Raises RunError where the disk does not take it; both files are whole then.
     """
+    path, run = Path(folder) / CHECKPOINT_NAME, _run_name(progress)
     optimizer_state = _rename(optimizer.state_dict(), _parameter_names(network))
     state = {"network": network.state_dict(), "optimizer": optimizer_state, "progress": progress}
     if average:
         state["average"] = {"state": average.state, "step": average.step}
-    save_atomically(state, Path(folder) / CHECKPOINT_NAME)
+    with _written(state, path, run):
+        _keep_previous(path, run)
 
 
-def load_checkpoint(path, network, optimizer, average=None):
+def _run_name(progress):
+    """What tells this run from another one in the same folder: its first epoch's figures; NO_RUN before they are there.
+
+    So a run that goes on is the same run, and one that begins anew with the same figures may as well be.
+    """
+    first = progress.get("history", [])[:1]
+    return hashlib.sha256(json.dumps(first).encode()).digest()[: len(NO_RUN)] if first else NO_RUN
+
+
+def _keep_previous(path, run):
+    """Gives the checkpoint at `path` its second name, where it is whole and of this run; `path` is there throughout."""
+    previous = path.with_name(PREVIOUS_NAME)
+    if run != NO_RUN and run_of(path) == run and not is_changed(path):
+        with replacing(previous) as temporary:
+            try:
+                os.link(path, temporary)
+            except OSError:  # a file system without links
+                os.replace(path, temporary)
+    elif run_of(previous) != run:
+        previous.unlink(missing_ok=True)
+
+
+def has_checkpoint(folder):
+    """Whether there is something to go on from in a run folder: a checkpoint, or the one before it."""
+    return any((Path(folder) / name).is_file() for name in (CHECKPOINT_NAME, PREVIOUS_NAME))
+
+
+def load_checkpoint(path, network, optimizer, average=None, warn=print):
     """Restores network, optimizer (with its schedule) and average from a run folder or checkpoint file.
 
+    warn: called with one line where the checkpoint is damaged or gone and the one before it is taken.
     Returns `progress`. A run that begins to average now starts from the checkpoint's weights.
     Raises UserError where there is none or it is of another network.
     """
-    path = Path(path)
-    if path.is_dir():
-        path = path / CHECKPOINT_NAME
-    if not path.is_file():
-        raise UserError(f"--resume_model: there is no checkpoint {path}")
-    state = _load(path)
-    weights = _weights_in(state, path)
-    if not isinstance(state.get("optimizer"), dict) or not isinstance(state.get("progress"), dict):
+    path, state = _load_newest(Path(path), warn)
+    weights = weights_in(state, path)
+    progress = state.get("progress")
+    if not isinstance(state.get("optimizer"), dict) or not isinstance(progress, dict):
         raise UserError(f"--resume_model: {path} holds weights only; give it as MODEL.PRETRAINED to start from them")
     if average is None and "average" in state:
         raise UserError(
             f"--resume_model: {path} averages its weights; give TRAIN.EMA too, or start from it with MODEL.PRETRAINED"
         )
+    saved = state.get("average", {"state": weights, "step": 0})
+    _check_progress(progress, saved, weights, path)
     fill_network(network, weights, path)
     ours = {name: paddles for paddles, name in _parameter_names(network).items()}
-    optimizer.set_state_dict(_rename(state["optimizer"], ours))
+    try:
+        optimizer.set_state_dict(_rename(state["optimizer"], ours))
+    except Exception as error:  # whatever Paddle makes of moments that are none
+        reason = " ".join(str(error).split())[:100]
+        raise UserError(f"--resume_model: {path}: its optimizer's state does not fit ({reason})") from error
     if average:
-        saved = state.get("average", {"state": network.state_dict(), "step": 0})
         average.restore(saved["state"], saved["step"])
-    return state["progress"]
+    return progress
+
+
+def _load_newest(path, warn):
+    """(path, content) of a checkpoint, or of the one before it where it is damaged or gone."""
+    if path.is_dir():
+        path = path / CHECKPOINT_NAME
+    previous = path.with_name(PREVIOUS_NAME)
+    try:
+        if not path.is_file():
+            raise DamagedError(f"--resume_model: there is no checkpoint {path}")
+        return path, read_content(path)
+    except DamagedError as error:
+        if path.name != CHECKPOINT_NAME or not previous.is_file():
+            raise
+        state = read_content(previous)
+        warn(f"=> WARNING: {error}. GOING ON FROM THE CHECKPOINT BEFORE IT, {previous}")
+        return previous, state
+
+
+def _check_progress(progress, average, weights, path):
+    """Raises UserError where a file that looks like a checkpoint does not hold what ours do."""
+    epoch, best, history = progress.get("epoch"), progress.get("best"), progress.get("history", [])
+    try:
+        json.dumps(progress)  # of plain values, nested no deeper than history.json may be
+        if type(epoch) is not int or epoch < 0 or not isinstance(best, (float, int, type(None))):
+            raise ValueError(f"epoch {epoch!r} and best score {best!r}")
+        if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
+            raise ValueError("a history that is no list of epochs")
+        if not isinstance(progress.get("train", {}), dict):
+            raise ValueError("training settings that are none")
+        if _shapes(average["state"]) != _shapes(weights):
+            raise ValueError("an average of other weights")
+        if type(average["step"]) is not int or average["step"] < 0:
+            raise ValueError(f"an average of {average['step']!r} steps")
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise UserError(f"--resume_model: {path} is no checkpoint of ours: it holds {error}") from error
+
+
+def _shapes(arrays):
+    return {name: np.shape(array) for name, array in arrays.items()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from lib.core.nms import oks_nms, soft_oks_nms
 from lib.utils.errors import UserError
-from lib.utils.files import read_json, write_json
+from lib.utils.files import read_json, shown, write_json
 from lib.utils.runtime import make_folder
 from lib.utils.transforms import PIXELS_PER_SCALE
 
@@ -65,7 +65,14 @@ class COCOEvaluator:
         A person's score is the mean of its joints' scores above the threshold, times its box's. Of poses of one
         picture that are one person by OKS the best stays. Entries come picture by picture, the best first; besides
         COCO's own keys they hold the crop's center and scale, as the original's do.
+        Raises UserError where predictions and persons differ in number, or are not finite.
         """
+        count, shapes = (len(self.persons), len(self.skeleton.joints)), (np.shape(predictions), np.shape(scores))
+        if shapes != ((*count, 2), count) or not (np.isfinite(predictions).all() and np.isfinite(scores).all()):
+            raise UserError(
+                f"predictions of shape {shapes[0]} with scores of {shapes[1]}; expected finite ones of {count[0]} "
+                f"persons with {count[1]} joints"
+            )
         keypoints = np.concatenate([predictions, np.asarray(scores)[..., None]], axis=2).astype(np.float64)
         counted = keypoints[..., 2] > self.suppression.joint_threshold
         totals = (keypoints[..., 2] * counted).sum(axis=1) / np.maximum(counted.sum(axis=1), 1)
@@ -153,10 +160,10 @@ class COCOEvaluator:
         if not isinstance(entry, dict) or not {"image_id", "category_id", "keypoints", "score"} <= entry.keys():
             return ENTRY
         if not isinstance(entry["image_id"], (int, str)) or entry["image_id"] not in self.truth.images:
-            return f"its image_id {entry['image_id']!r} is not among the images of {self.truth.path}"
+            return f"its image_id {shown(entry['image_id'])} is not among the images of {self.truth.path}"
         category = self.truth.category
         if entry["category_id"] != category["id"]:
-            return f"its category_id is {entry['category_id']!r}, but {category['name']} is {category['id']}"
+            return f"its category_id is {shown(entry['category_id'])}, but {category['name']} is {category['id']}"
         numbers = entry["keypoints"]
         if not isinstance(numbers, list) or len(numbers) != count:
             return f"keypoints: expected {count} numbers (x, y, score of {count // 3} joints)"

@@ -11,11 +11,13 @@ from pydantic import ValidationError
 from lib.core.fields import Record
 from lib.core.records import Config
 from lib.utils.errors import UserError
+from lib.utils.files import shown
+from lib.utils.safe_yaml import LARGEST_TEXT, parse_yaml
 
 # In the original's YAML files and read by nobody here: accepted, said once, ignored
 UNREAD_KEYS = frozenset(
     (
-        "CUDNN.BENCHMARK", "CUDNN.DETERMINISTIC", "CUDNN.ENABLED", "DATASET.HYBRID_JOINTS_TYPE", "TEST.BBOX_THRE",
+        "CUDNN.ENABLED", "DATASET.HYBRID_JOINTS_TYPE", "TEST.BBOX_THRE",
         "TEST.NMS_THRE", "TRAIN.CHECKPOINT", "TRAIN.GAMMA1", "TRAIN.GAMMA2", "TRAIN.RESUME",
     )
 )  # fmt: skip
@@ -34,7 +36,7 @@ def _fields(record=Config, prefix=""):
 
 
 FIELDS = _fields()
-KNOWN_KEYS = FIELDS.keys() | UNREAD_KEYS | {"CUDNN", LAYERS_KEY}
+KNOWN_KEYS = FIELDS.keys() | UNREAD_KEYS | {LAYERS_KEY}
 
 
 def _nearest(dotted_key):
@@ -56,7 +58,7 @@ def _say(error, source):
         return f"{source}: {message}"
     if isinstance(error["input"], dict):  # a check across a section's keys begins with the key
         return f"{source}: {path}.{message}"
-    return f"{source}: {path}: {message[0].lower() + message[1:]}, got {error['input']!r}"
+    return f"{source}: {path}: {message[0].lower() + message[1:]}, got {shown(error['input'])}"
 
 
 def _flatten(tree, prefix=""):
@@ -84,11 +86,11 @@ def _nest(flat, source):
 def _read_yaml(path):
     try:
         with open(path, encoding="utf-8") as file:
-            tree = yaml.safe_load(file)
+            tree = parse_yaml(file.read(LARGEST_TEXT + 1))
     except OSError as error:
         raise UserError(f"cannot read the experiment file {path}: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: such as 2024-02-30
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(tree, dict):
         raise UserError(f"{path}: expected KEY: value lines, got {type(tree).__name__}")
     return _flatten(tree)
@@ -101,7 +103,7 @@ def _first_value(section):
 def parse_overrides(words):
     """['TRAIN.END_EPOCH', '3'] -> {'TRAIN.END_EPOCH': 3}; values are read as YAML."""
     if len(words) % 2:
-        raise UserError(f"overrides come as KEY VALUE pairs; {words[-1]!r} has no value")
+        raise UserError(f"overrides come as KEY VALUE pairs; {shown(words[-1])} has no value")
     values = {}
     for key, word in zip(words[::2], words[1::2], strict=True):
         if key not in KNOWN_KEYS:
@@ -112,9 +114,9 @@ def parse_overrides(words):
         if any(known.startswith(f"{key}.") for known in KNOWN_KEYS):
             raise UserError(f"command line: {key} is a section; override its values, such as {_first_value(key)}")
         try:
-            values[key] = yaml.safe_load(word)
-        except (yaml.YAMLError, ValueError) as error:
-            raise UserError(f"command line: {key}: {word!r} is not a YAML value") from error
+            values[key] = parse_yaml(word)
+        except ValueError as error:
+            raise UserError(f"command line: {key}: {shown(word)} is not a YAML value") from error
     return values
 
 
@@ -154,7 +156,7 @@ def read_config(path, overrides=None, warn=print):
     unread = sorted(key for key in flat if key in UNREAD_KEYS)
     if unread:
         warn(f"=> {path}: not used here, ignored: {', '.join(unread)}")
-    tree = _nest({key: value for key, value in flat.items() if key not in UNREAD_KEYS and key != "CUDNN"}, source)
+    tree = _nest({key: value for key, value in flat.items() if key not in UNREAD_KEYS}, source)
     try:
         return Config.model_validate(tree)
     except ValidationError as error:

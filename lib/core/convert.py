@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from lib.core.weight_record import Three
+from lib.core.weights import read_weights
 from lib.utils.errors import UserError
 from lib.utils.image import DEVIATION, MEAN
-from lib.utils.runtime import import_paddle
 
 # What the weights of each kind expect of a picture: colour order, what pixels are divided by, mean, deviation
 CAFFE_MEAN: Three = (103.939, 116.779, 123.68)  # of ImageNet's pixels, 0 to 255, in BGR
@@ -62,9 +62,6 @@ def read_source(path):
     if path.suffix == ".safetensors":
         arrays = _read_safetensors(path)
     elif path.suffix in (".pdparams", ".pdckpt"):
-        import_paddle()
-        from lib.core.checkpoint import read_weights
-
         arrays = read_weights(path)
     else:
         arrays = _read_pytorch(path)

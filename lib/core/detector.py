@@ -68,9 +68,7 @@ class PersonDetector:
     def _run(self, canvas):
         settings = self.settings
         picture = canvas[None, :, :, ::-1] if settings.color_rgb else canvas[None]
-        values = crops_to_input(picture, 1.0, settings.mean, settings.deviation)
-        if self.input.channels_last:
-            values = np.ascontiguousarray(np.moveaxis(values, 1, -1))
+        values = self.input.arranged(crops_to_input(picture, 1.0, settings.mean, settings.deviation))
         with running(self.path):
             dets, labels = self.session.run(["dets", "labels"], {self.input.name: values})
         if dets.ndim != 3 or dets.shape[2] != 5 or labels.shape != dets.shape[:2]:

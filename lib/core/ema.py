@@ -13,8 +13,12 @@ class WeightAverage:
     """
 
     def __init__(self, network, decay):
-        self.decay, self.step = decay, 0
-        self.state = _copy(network.state_dict())
+        self.decay = decay
+        self.begin(network)
+
+    def begin(self, network):
+        """Starts from the network's weights."""
+        self.step, self.state = 0, _copy(network.state_dict())
 
     @paddle.no_grad()
     def update(self, network):

@@ -8,11 +8,12 @@ better than another. COCO's is in coco_evaluator.py.
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 
 from lib.core.evaluate import head_sizes, pckh_curve
 from lib.core.report import read_predictions, write_predictions
 from lib.utils.errors import UserError
+from lib.utils.files import what_is_wrong
+from lib.utils.mat_file import read_mat
 
 # MPII's names in gt_valid.mat, in the order of its 16 joints
 MPII_MAT_JOINTS = (
@@ -56,15 +57,18 @@ class PCKhEvaluator(MatPredictions):
     def __init__(self, path, skeleton):
         self.path, self.skeleton = Path(path), skeleton
         try:
-            ground_truth = scipy.io.loadmat(self.path)
-            names = [str(np.ravel(name)[0]) for name in np.ravel(ground_truth["dataset_joints"])]
+            ground_truth = read_mat(self.path)
+            names = ground_truth["dataset_joints"]
             self.truth = np.transpose(ground_truth["pos_gt_src"].astype(np.float64), (2, 0, 1))  # (N, K, 2), 1-based
             self.missing = ground_truth["jnt_missing"].T  # (N, K)
             self.sizes = head_sizes(ground_truth["headboxes_src"].astype(np.float64))
+            if not isinstance(names, list) or self.sizes.ndim != 1 or self.missing.ndim != 2:
+                raise ValueError("joints that are no names, or arrays of other dimensions")
         except OSError as error:
             raise UserError(f"cannot read the ground truth {self.path}: {error.strerror or error}") from error
-        except Exception as error:  # scipy lets through whatever a damaged file makes it meet
-            raise UserError(f"{self.path} is not MPII's ground truth in .mat form ({type(error).__name__})") from error
+        except (KeyError, AttributeError, ValueError, IndexError) as error:
+            reason = what_is_wrong(error)
+            raise UserError(f"{self.path} is not MPII's ground truth in .mat form: {reason}") from error
         counts = len(self.truth), len(self.missing), len(self.sizes)
         if len(set(counts)) > 1 or self.truth.shape[1:] != (*self.missing.shape[1:], 2):
             raise UserError(f"{self.path}: its positions, missing joints and head boxes are of {counts} persons")

@@ -16,6 +16,7 @@ import numpy as np
 
 from lib.utils.transforms import mirrored_order, transform_preds
 
+DARK_REACH = 2  # pixels that distribution-aware decoding looks at on each side of the highest one
 BACKBONE_STRIDE = 32  # a ResNet's last layer has a place for every 32 pixels, begun ones included
 
 
@@ -76,11 +77,55 @@ def get_max_preds(heatmaps):
     coordinates are (0, 0). Of equal maxima the first in reading order wins.
     """
     persons, joints, _, width = heatmaps.shape
-    flat = heatmaps.reshape(persons, joints, -1)
-    index = flat.argmax(axis=2)
-    maxvals = np.take_along_axis(flat, index[..., None], axis=2)
-    coords = np.stack([index % width, index // width], axis=-1).astype(np.float32)
-    return coords * (maxvals > 0), maxvals
+    flat = heatmaps.reshape(persons * joints, -1)
+    index = flat.argmax(axis=1)
+    maxvals = flat[np.arange(len(flat)), index].reshape(persons, joints, 1)
+    return coords_of_index(index.reshape(persons, joints) * (maxvals[..., 0] > 0), width), maxvals
+
+
+def coords_of_index(index, width):
+    """(..., 2) float32 coordinates x, y of places (...) in a heatmap of this width, counted in reading order."""
+    y, x = np.divmod(index, width)
+    return np.stack([x, y], axis=-1).astype(np.float32)
+
+
+def target_peaks(horizontal, vertical):
+    """The highest pixel (N, K, 2) of each target, from the vectors of `gaussian_vectors`; (0, 0) where all is 0."""
+    return np.stack([horizontal.argmax(axis=2), vertical.argmax(axis=2)], axis=-1).astype(np.float32)
+
+
+def reach_of(decode, sigma):
+    """How many pixels on each side of the highest one a decoder of `get_final_preds` looks at."""
+    return {"none": 0, "quarter": 1, "dark": DARK_REACH + _blur_side(sigma) // 2}[decode]
+
+
+def peak_patches(heatmaps, coords, reach):
+    """The surroundings (N, K, 2 * reach + 1, 2 * reach + 1) of whole-pixel coords (N, K, 2); 0 outside the heatmap."""
+    persons, joints, height, width = heatmaps.shape
+    x, y = _whole_pixels(coords)
+    steps = np.arange(-reach, reach + 1)
+    # one list of places in the flat array: lists that go together, one per axis, are gathered at a third of the speed
+    middle = np.arange(0, heatmaps.size, height * width).reshape(persons, joints) + y * width + x
+    places = middle[..., None, None] + (steps[:, None] * width + steps)
+    patches = heatmaps.reshape(-1).take(places, mode="clip")
+    beyond = (x < reach) | (x >= width - reach) | (y < reach) | (y >= height - reach)
+    if beyond.any():
+        columns, rows = x[beyond, None] + steps, y[beyond, None] + steps
+        inside_x, inside_y = (columns >= 0) & (columns < width), (rows >= 0) & (rows < height)
+        patches[beyond] *= inside_y[:, :, None] & inside_x[:, None, :]
+    return patches
+
+
+def refine_peaks(coords, patches, heatmap_size, decode, sigma):
+    """Whole-pixel coords (N, K, 2) moved as `decode` says; see `get_final_preds`.
+
+    patches: from `peak_patches`, with the reach of `reach_of`; heatmap_size: (width, height). Returns new coordinates.
+    """
+    if decode == "quarter":
+        return coords + _quarter_step(coords, patches, heatmap_size)
+    if decode == "dark":
+        return coords + _dark_step(coords, patches, heatmap_size, sigma)
+    return coords
 
 
 def quarter_offset(heatmaps, coords):
@@ -88,17 +133,7 @@ def quarter_offset(heatmaps, coords):
 
     Peaks within one pixel of the border stay, as in the original. Returns new coordinates.
     """
-    persons, joints, height, width = heatmaps.shape
-    x = np.floor(coords[..., 0] + 0.5).astype(np.int64)
-    y = np.floor(coords[..., 1] + 0.5).astype(np.int64)
-    inside = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
-    x, y = np.where(inside, x, 1), np.where(inside, y, 1)  # any legal place: the offset there is dropped below
-    n, k = np.ogrid[:persons, :joints]
-    difference = np.stack(
-        [heatmaps[n, k, y, x + 1] - heatmaps[n, k, y, x - 1], heatmaps[n, k, y + 1, x] - heatmaps[n, k, y - 1, x]],
-        axis=-1,
-    )
-    return coords + (np.sign(difference) * 0.25 * inside[..., None]).astype(coords.dtype)
+    return refine_peaks(coords, peak_patches(heatmaps, coords, 1), heatmaps.shape[:1:-1], "quarter", None)
 
 
 def dark_offset(heatmaps, coords, sigma):
@@ -109,15 +144,35 @@ def dark_offset(heatmaps, coords, sigma):
     pixels on an axis that it looks at are not all inside the heatmap, where they are not those of a peak, and where it
     would lead further than they reach (2 pixels). Returns new coordinates.
     """
-    persons, joints, height, width = heatmaps.shape
-    x, y = np.floor(coords[..., 0] + 0.5).astype(np.int64), np.floor(coords[..., 1] + 0.5).astype(np.int64)
+    patches = peak_patches(heatmaps, coords, reach_of("dark", sigma))
+    return refine_peaks(coords, patches, heatmaps.shape[:1:-1], "dark", sigma)
+
+
+def _whole_pixels(coords):
+    pixels = np.floor(coords + 0.5).astype(np.int64)
+    return pixels[..., 0], pixels[..., 1]
+
+
+def _quarter_step(coords, patches, heatmap_size):
+    x, y = _whole_pixels(coords)
+    width, height = heatmap_size
+    inside = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
+    difference = np.stack(
+        [patches[..., 1, 2] - patches[..., 1, 0], patches[..., 2, 1] - patches[..., 0, 1]], axis=-1
+    )
+    return (np.sign(difference) * 0.25 * inside[..., None]).astype(coords.dtype)
+
+
+def _dark_step(coords, patches, heatmap_size, sigma):
+    x, y = _whole_pixels(coords)
+    width, height = heatmap_size
     inside = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
-    x, y = np.where(inside, x, 2), np.where(inside, y, 2)  # any legal place: the offset there is dropped below
-    logarithms = np.log(np.maximum(_blur(heatmaps, 2 * math.ceil(3 * sigma) - 1), 1e-10)).astype(np.float64)
-    n, k = np.ogrid[:persons, :joints]
+    blur = _blur_matrix(_blur_side(sigma))
+    # how high the blurred peak is does not matter to the slopes of its logarithm
+    logarithms = np.log(np.maximum(blur @ patches.astype(np.float64) @ blur.T, 1e-10))  # (N, K, 5, 5)
 
     def at(right, down):
-        return logarithms[n, k, y + down, x + right]
+        return logarithms[..., DARK_REACH + down, DARK_REACH + right]
 
     middle = at(0, 0)
     slope_x, slope_y = (at(1, 0) - at(-1, 0)) / 2, (at(0, 1) - at(0, -1)) / 2
@@ -128,39 +183,44 @@ def dark_offset(heatmaps, coords, sigma):
     safe = np.where(is_peak, determinant, 1.0)
     offset = np.stack([twist * slope_y - bend_y * slope_x, twist * slope_x - bend_x * slope_y], axis=-1)
     offset = offset / safe[..., None]
-    is_peak &= (np.abs(offset) <= 2).all(axis=-1)
-    return coords + (offset * is_peak[..., None]).astype(coords.dtype)
+    is_peak &= (np.abs(offset) <= DARK_REACH).all(axis=-1)
+    return (offset * is_peak[..., None]).astype(coords.dtype)
 
 
-def _blur(heatmaps, side):
-    """Each heatmap blurred by a gaussian `side` pixels wide, as high as before; outside the heatmap is 0."""
-    blurred = np.empty(heatmaps.shape, dtype=np.float32)
-    for index in np.ndindex(heatmaps.shape[:2]):
-        heatmap = np.ascontiguousarray(heatmaps[index], dtype=np.float32)
-        blurred[index] = cv2.GaussianBlur(heatmap, (side, side), 0, borderType=cv2.BORDER_CONSTANT)
-    heights = blurred.max(axis=(2, 3), keepdims=True)
-    return blurred * (heatmaps.max(axis=(2, 3), keepdims=True) / np.where(heights > 0, heights, 1))
+def _blur_side(sigma):
+    """The width of the blur whose gaussian is about the target's, in heatmap pixels."""
+    return 2 * math.ceil(3 * sigma) - 1
+
+
+def _blur_matrix(side):
+    """(5, 4 + side): each row blurs one of the five middle pixels of a row of 4 + side."""
+    taps = cv2.getGaussianKernel(side, 0)[:, 0]
+    matrix = np.zeros((2 * DARK_REACH + 1, 2 * DARK_REACH + side))
+    for row in range(len(matrix)):
+        matrix[row, row : row + side] = taps
+    return matrix
+
+
+def decode_heatmaps(heatmaps, decode="quarter", sigma=2.0):
+    """The joints of heatmaps (N, K, H, W): coords (N, K, 2) float32, heatmap pixels, and maxvals (N, K, 1).
+
+    decode: what is added to the highest pixel: "quarter" of a pixel towards the higher neighbour (the original), "dark"
+        (`dark_offset`, for which sigma is the target's), "none".
+    """
+    coords, maxvals = get_max_preds(heatmaps)
+    patches = peak_patches(heatmaps, coords, reach_of(decode, sigma))
+    return refine_peaks(coords, patches, heatmaps.shape[:1:-1], decode, sigma), maxvals
 
 
 def get_final_preds(heatmaps, center, scale, decode="quarter", sigma=2.0, unbiased=False):
     """Joints in picture pixels from heatmaps (N, K, H, W).
 
-    center, scale: (N, 2) of each person's crop.
-    decode: what is added to the highest pixel: "quarter" of a pixel towards the higher neighbour (the original), "dark"
-        (`dark_offset`, for which sigma is the target's), "none".
+    center, scale: (N, 2) of each person's crop; decode and sigma: see `decode_heatmaps`.
     unbiased: the crop was made by unbiased data processing.
     Returns preds (N, K, 2) float32, 0-based picture pixels, and maxvals (N, K, 1): the confidence of each joint.
     """
-    coords, maxvals = get_max_preds(heatmaps)
-    if decode == "quarter":
-        coords = quarter_offset(heatmaps, coords)
-    elif decode == "dark":
-        coords = dark_offset(heatmaps, coords, sigma)
-    height, width = heatmaps.shape[2:]
-    preds = np.empty_like(coords)
-    for person in range(len(coords)):
-        preds[person] = transform_preds(coords[person], center[person], scale[person], (width, height), unbiased)
-    return preds, maxvals
+    coords, maxvals = decode_heatmaps(heatmaps, decode, sigma)
+    return transform_preds(coords, center, scale, heatmaps.shape[:1:-1], unbiased).astype(np.float32), maxvals
 
 
 def flip_back(flipped_heatmaps, flip_pairs):

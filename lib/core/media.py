@@ -11,15 +11,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lib.utils.errors import RunError, UserError
+from lib.utils.errors import ItemError, RunError, UserError
 from lib.utils.runtime import replacing
 
 PICTURE_ENDINGS = frozenset((".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"))
-VIDEO_ENDINGS = frozenset((".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv"))
+COUNTED_ENDINGS = frozenset((".mp4", ".m4v", ".mov", ".avi"))  # of videos with a table of their frames
+VIDEO_ENDINGS = COUNTED_ENDINGS | {".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv"}
 RESULT_ENDINGS = ("_pose.jpg", "_pose.json", "_pose.mp4", "_pose.jsonl", "_heatmaps.jpg", "_heatmaps.mp4")
 USUAL_RATE = 25.0  # frames a second where a video does not say
 ATTEMPTS = 100  # at a frame that cannot be decoded, before the video is taken to be at its end
 FEW_FRAMES = 0.01  # the share by which the number of frames in a video's header may be wrong
+LONGEST_VIDEO_SIDE = 8190  # MPEG-4 has 13 bits for a side, and our sides are even
+PROBE = 2**16  # bytes, more than an empty video takes
+MOST_TICKS = 2**16 - 1  # a second: MPEG-4 has 16 bits for them
 
 # FFmpeg reads it when the first video is opened: what is wrong is said here, in one line
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -91,7 +95,8 @@ def refuse_replacing(paths, names, folder, box_file=None):
 class VideoFile:
     """A video's frames, one after the other; close it when done.
 
-    rate: frames a second; size: (width, height); count: how many its header says there are, 0 where it does not.
+    rate: frames a second; size: (width, height); count: how many its header says there are, 0 where it does not;
+    counted: whether that comes from a table of the frames; in .mkv, .webm, .mpg and others it is a guess.
     Raises UserError where the file cannot be read as a video, or has no frames.
     """
 
@@ -101,6 +106,7 @@ class VideoFile:
         rate, count = (self.capture.get(key) for key in (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT))
         self.rate = rate if math.isfinite(rate) and 0 < rate <= 1000 else USUAL_RATE
         self.count = int(count) if math.isfinite(count) and count > 0 else 0
+        self.counted = Path(path).suffix.lower() in COUNTED_ENDINGS
         self._first = self._next()
         if self._first is None:
             self.close()
@@ -113,7 +119,8 @@ class VideoFile:
         return self._next() if image is None else image
 
     def _next(self):
-        for skipped in range(min(ATTEMPTS, max(1, self.count - self.place))):
+        left = max(1, self.count - self.place) if self.counted else ATTEMPTS
+        for skipped in range(min(ATTEMPTS, left)):
             done, image = self.capture.read()
             if done:
                 self.skipped += skipped
@@ -122,31 +129,90 @@ class VideoFile:
         return None
 
     def missing(self):
-        """At the end: how many frames were left out, or are in the header but not in the file."""
-        short = self.count - self.place
+        """At the end: how many frames were left out, or are in the header's table of frames but not in the file."""
+        short = self.count - self.place if self.counted else 0
         return self.skipped + (short if short > max(1, FEW_FRAMES * self.count) else 0)
 
     def close(self):
         self.capture.release()
 
 
+class VideoWriter:
+    """Writes pictures as an .mp4 of `size` (width, height) and `rate` frames a second; see `video_writer`.
+
+    MPEG-4 wants even sides of at least 2 pixels: odd ones get a row or column more, a copy of the last.
+    Raises ItemError where the size or the encoder does not allow it.
+    """
+
+    def __init__(self, path, rate, size):
+        self.path, self.size, self.count = path, size, 0
+        self.right, self.bottom = (side % 2 for side in size)
+        if max(size) > LONGEST_VIDEO_SIDE:
+            raise ItemError(f"an .mp4 has at most {LONGEST_VIDEO_SIDE} pixels on a side, these are {size[0]}x{size[1]}")
+        full = size[0] + self.right, size[1] + self.bottom
+        self.writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), writable_rate(rate), full)
+        if not self.writer.isOpened():
+            self.close()
+            raise ItemError(f"this OpenCV has no encoder for .mp4 (MPEG-4) of {full[0]}x{full[1]} pixels")
+
+    def write(self, picture):
+        """Adds an (H, W, 3) uint8 BGR picture; one of another size than the first is resized."""
+        if picture.shape[1::-1] != tuple(self.size):  # OpenCV would leave it out and say nothing
+            picture = cv2.resize(picture, self.size)
+        if self.right or self.bottom:
+            picture = cv2.copyMakeBorder(picture, 0, self.bottom, 0, self.right, cv2.BORDER_REPLICATE)
+        self.writer.write(picture)
+        self.count += 1
+
+    def close(self):
+        self.writer.release()
+
+    def written(self):
+        """After `close`: how many frames the file has; on a full disk OpenCV writes fewer and says nothing."""
+        capture = cv2.VideoCapture(str(self.path))
+        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+        capture.release()
+        return count
+
+
+def writable_rate(rate):
+    """The frame rate next to `rate` that a cv2.VideoWriter takes for .mp4.
+
+    OpenCV makes a decimal fraction of it, of at most three places, and MPEG-4 holds numerators up to MOST_TICKS:
+    119.997 becomes 120, and 30000/1001 is 29.97, a second wrong in eleven days.
+    """
+    for unit in (1000, 100, 10, 1):
+        ticks = round(rate * unit)
+        if ticks <= MOST_TICKS:
+            break
+    return max(2, ticks) / unit  # OpenCV takes 0.001 for 0
+
+
 @contextlib.contextmanager
 def video_writer(path, rate, size):
-    """A cv2.VideoWriter of an .mp4 of `size` (width, height), which is there whole when the block ends well."""
+    """A VideoWriter of an .mp4 of `size` (width, height), which is there whole when the block ends well.
+
+    Raises ItemError where a video of such pictures cannot be written, RunError where the disk does not take it.
+    """
     with replacing(path, ending=".part.mp4") as temporary:
-        writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), rate, size)
+        temporary.write_bytes(bytes(PROBE))  # where that fails we learn the reason, which OpenCV keeps to itself
         try:
-            if not writer.isOpened():
-                raise RunError(f"{path} cannot be written: this OpenCV has no encoder for .mp4")
+            writer = VideoWriter(temporary, rate, size)
+        except ItemError as error:
+            raise ItemError(f"{path} cannot be written: {error}") from error
+        try:
             yield writer
         finally:
-            writer.release()
+            writer.close()
+        written = writer.written()
+        if written < writer.count:
+            raise RunError(f"cannot write {path}: {written} of {writer.count} frames arrived; is the disk full?")
 
 
 def write_picture(image, path):
     """Writes a picture whole or not at all."""
     done, data = cv2.imencode(path.suffix, image)
     if not done:
-        raise RunError(f"{path} cannot be encoded")
+        raise ItemError(f"{path} cannot be encoded")
     with replacing(path) as temporary:
         temporary.write_bytes(data.tobytes())

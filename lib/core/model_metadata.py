@@ -7,8 +7,9 @@ import json
 import math
 from dataclasses import asdict, dataclass, fields
 
-from lib.core.skeletons import Skeleton
+from lib.core.skeletons import Skeleton, pair_problem
 from lib.utils.errors import UserError
+from lib.utils.files import shown
 from lib.utils.image import DEVIATION, MEAN
 
 METADATA_KEY = "simple_baselines_pose"
@@ -47,18 +48,20 @@ class ModelMetadata:
         for name in ("image_size", "mean", "deviation"):
             values, count = getattr(self, name), 2 if name == "image_size" else 3
             if len(values) != count or not all(_is_number(value) for value in values):
-                return f"{name} is {values!r}, expected {count} finite numbers"
+                return f"{name} is {shown(values)}, expected {count} finite numbers"
         if not all(isinstance(side, int) for side in self.image_size):
-            return f"image_size is {self.image_size!r}, expected whole numbers"
+            return f"image_size is {shown(self.image_size)}, expected whole numbers"
         if min(self.image_size) < 1 or min(self.deviation) <= 0:
             return f"image_size {self.image_size} and deviation {self.deviation} must be above 0"
         for name in ("pixel_scale", "padding", "sigma"):
             if not _is_number(getattr(self, name)) or getattr(self, name) <= 0:
-                return f"{name} is {getattr(self, name)!r}, expected a number above 0"
+                return f"{name} is {shown(getattr(self, name))}, expected a number above 0"
         for name in ("color_rgb", "unbiased", "shift_heatmap", "flip_merged"):
             if not isinstance(getattr(self, name), bool):
-                return f"{name} is {getattr(self, name)!r}, expected true or false"
-        return "" if self.decode in DECODERS else f"decode is {self.decode!r}, expected one of {', '.join(DECODERS)}"
+                return f"{name} is {shown(getattr(self, name))}, expected true or false"
+        if self.decode not in DECODERS:
+            return f"decode is {shown(self.decode)}, expected one of {', '.join(DECODERS)}"
+        return ""
 
     def to_json(self):
         """The metadata as text for `from_json`; pairs that follow from the joints' names are written out for others."""
@@ -79,11 +82,14 @@ def from_json(text):
         skeleton.flip_pairs, skeleton.limb_indices  # noqa: B018 - they fail where names are not joints
         if any(len(pair) != 2 for pair in skeleton.flip_pairs):
             raise ValueError("mirror_pairs: expected pairs of joints")
+        problem = pair_problem(skeleton.joints, skeleton.mirror_pairs or ())
+        if problem and skeleton.mirror_pairs is not None:
+            raise ValueError(f"mirror_pairs: {problem}")
         return ModelMetadata(skeleton, **settings)
     except UserError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise UserError(f"the model's metadata cannot be read ({type(error).__name__}: {error})") from error
+        raise UserError(f"the model's metadata cannot be read ({type(error).__name__}: {str(error)[:200]})") from error
 
 
 def _is_number(value):

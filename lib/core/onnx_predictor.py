@@ -3,10 +3,15 @@
 import math
 from dataclasses import replace
 
-import numpy as np
-
 from lib.core.model_metadata import METADATA_KEY, ModelMetadata, from_json
-from lib.core.onnx_session import describe_outputs, open_session, picture_input, running, running_on
+from lib.core.onnx_session import (
+    describe_outputs,
+    heatmap_output,
+    open_session,
+    picture_input,
+    run_pictures,
+    running_on,
+)
 from lib.core.predictor import PosePredictor, PoseSettings
 from lib.utils.errors import UserError
 from lib.utils.image import crops_to_input
@@ -98,10 +103,10 @@ class OnnxHeatmaps:
 
     def _choose_output(self):
         joint_count = len(self.metadata.skeleton.joints)
+        output = heatmap_output(self.session, joint_count)
+        if output is not None:
+            return output.name
         heatmaps = [output for output in self.session.get_outputs() if len(output.shape) == 4]
-        for output in heatmaps:
-            if output.shape[1] == joint_count or not isinstance(output.shape[1], int):
-                return output.name
         if heatmaps:
             self._refuse_joints(heatmaps[0].shape[1])
         raise UserError(
@@ -120,22 +125,11 @@ class OnnxHeatmaps:
         metadata = self.metadata
         with self.clock.part("preprocess"):
             images = crops_to_input(crops, metadata.pixel_scale, metadata.mean, metadata.deviation)
-            if self.input.channels_last:
-                images = np.ascontiguousarray(np.moveaxis(images, 1, -1))
-        size = self.input.batch or len(images)
-        parts = [self._run(images[start : start + size], size) for start in range(0, len(images), size)]
-        heatmaps = np.concatenate(parts) if len(parts) > 1 else parts[0]
+            images = self.input.arranged(images)
+        heatmaps = run_pictures(self.session, self.path, self.input, self.output, images)
         if heatmaps.shape[1] != len(metadata.skeleton.joints):
             self._refuse_joints(heatmaps.shape[1])
         return self._cut(heatmaps)
-
-    def _run(self, images, size):
-        count = len(images)
-        if count < size:
-            images = np.concatenate([images, np.repeat(images[-1:], size - count, axis=0)])
-        with running(self.path):
-            (heatmaps,) = self.session.run([self.output], {self.input.name: images})
-        return heatmaps[:count]
 
     def _cut(self, heatmaps):
         """The heatmaps without the rows and columns that lie beyond the crop (see `covered_pixels`)."""

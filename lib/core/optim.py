@@ -20,10 +20,10 @@ def get_scheduler(train, steps_per_epoch):
     return scheduler
 
 
-def go_to_epoch(scheduler, epoch, steps_per_epoch):
-    """Puts a schedule of `get_scheduler` at the beginning of an epoch."""
+def go_to_epoch(scheduler, epoch, steps_per_epoch, steps=0):
+    """Puts a schedule of `get_scheduler` at the beginning of an epoch, or where so many of its steps are done."""
     counts_steps = isinstance(scheduler, paddle.optimizer.lr.PolynomialDecay)
-    scheduler.step(epoch * steps_per_epoch if counts_steps else epoch)
+    scheduler.step(epoch * steps_per_epoch + steps if counts_steps else epoch)
 
 
 def get_optimizer(train, scheduler, parameters):

@@ -8,7 +8,7 @@ import numpy as np
 from lib.core.detector import DetectorSettings, PersonDetector
 from lib.core.media import image_id_of
 from lib.utils.errors import UserError
-from lib.utils.files import MAXIMUM_PIXELS, checked_box, finite, read_json, what_is_wrong
+from lib.utils.files import MAXIMUM_PIXELS, checked_box, finite, read_json, shown, what_is_wrong
 from lib.utils.parser import count, number, positive
 
 PERSON_CATEGORY = 1  # COCO's
@@ -170,7 +170,7 @@ class FileBoxes(PeopleFinder):
     def complaint(self):
         if self.used or not self.count:
             return ""
-        name = next(iter(self._boxes))
+        name = next(iter(self._boxes))[:60]
         return f"{self.path}: no picture here has an image_id of its boxes (such as {name}): is it of other pictures?"
 
 
@@ -181,7 +181,7 @@ def _counted(amount):
 def _key(image_id):
     """An image_id as text: 785, 785.0 and "785" are the same."""
     if isinstance(image_id, bool) or not isinstance(image_id, (int, float, str)):
-        raise ValueError(f"an image_id of {image_id!r}; expected a number or a name")
+        raise ValueError(f"an image_id of {shown(image_id)}; expected a number or a name")
     if isinstance(image_id, float) and image_id.is_integer():
         image_id = int(image_id)
     return str(image_id)

@@ -17,7 +17,7 @@ from lib.core.pose_results import (
     person_entries,
     write_picture_results,
 )
-from lib.utils.errors import UserError
+from lib.utils.errors import ItemError, RunError, UserError
 from lib.utils.image import read_image
 from lib.utils.parser import number
 from lib.utils.progress import progress_bar
@@ -58,8 +58,9 @@ class PoseApp:
     def run(self, paths):
         """Works through the pictures and videos at `paths` and returns the number of problems.
 
-        A bad one among others is reported and left out. Raises UserError where the only one is bad, or where a result
-        would replace one of them.
+        A bad one among others, or one that something fails with, is reported and left out. Raises UserError or
+        ItemError where it is the only one, UserError where a result would replace one of them, and RunError where the
+        network fails or nothing more can be saved.
         """
         names, self._alone = result_names(paths), len(paths) == 1
         box_file = getattr(self.find_people, "path", None)
@@ -76,7 +77,10 @@ class PoseApp:
             with self._tolerating():
                 video = VideoFile(path)
             if video:
-                self._run_video(video, names[path])
+                with contextlib.closing(video):
+                    folder = self._output_folder()
+                    with self._tolerating(ItemError):
+                        self._run_video(video, VideoResults(names[path], video, folder))
         if self.window:
             self.window.close()
         complaint = self.find_people.complaint()
@@ -94,10 +98,10 @@ class PoseApp:
         )
 
     @contextlib.contextmanager
-    def _tolerating(self):
+    def _tolerating(self, kinds=(UserError, ItemError)):
         try:
             yield
-        except UserError as error:
+        except kinds as error:
             if self._alone:
                 raise
             self._report(error)
@@ -126,7 +130,7 @@ class PoseApp:
                 return
             try:
                 people = self._people_in(frame)
-            except UserError as error:  # the frame goes through without people
+            except (UserError, ItemError) as error:  # the frame goes through without people
                 people = NOBODY
                 self._bad_frames.append(error)
             yield frame, people
@@ -134,7 +138,10 @@ class PoseApp:
 
     def _people_in(self, frame):
         with self.clock.part("boxes"):
-            return self.find_people(frame)
+            try:
+                return self.find_people(frame)
+            except RunError as error:  # a detector that fails with this picture may do well with the next
+                raise ItemError(str(error)) from error
 
     def _poses(self, found):
         """(frame, People, Poses) of each (frame, People): persons of several frames go through the network together."""
@@ -158,18 +165,18 @@ class PoseApp:
         return pictures, person_entries(frame, people, poses, self.settings)
 
     def _save_picture(self, name, frame, people, poses):
-        results = self._results(frame, people, poses)
-        with self.clock.part("write"):
-            paths = write_picture_results(name, *results, self._output_folder())
-        count = _counted(len(people.boxes), "person", "people")
-        self.log.info(f"=> {frame.path.name}: {count}, saving {', '.join(map(str, paths))}")
+        results, folder = self._results(frame, people, poses), self._output_folder()
+        with self._tolerating(ItemError):
+            with self.clock.part("write"):
+                paths = write_picture_results(name, *results, folder)
+            count = _counted(len(people.boxes), "person", "people")
+            self.log.info(f"=> {frame.path.name}: {count}, saving {', '.join(map(str, paths))}")
 
-    def _run_video(self, video, name):
+    def _run_video(self, video, results):
         self._bad_frames, before, path = [], self.persons, video.path
         with contextlib.ExitStack() as stack:
-            stack.enter_context(contextlib.closing(video))
             bar = stack.enter_context(progress_bar(video.count or None, path.name))
-            results = stack.enter_context(VideoResults(name, video, self._output_folder()))
+            stack.enter_context(results)
             for frame, people, poses in self._poses(self._read_frames(video, bar)):
                 pictures, entries = self._results(frame, people, poses)
                 with self.clock.part("write"):

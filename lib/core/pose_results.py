@@ -84,8 +84,10 @@ class VideoResults(contextlib.ExitStack):
 
     def __enter__(self):
         super().__enter__()
-        temporary = self.enter_context(replacing(self.paths[0]))
-        self._lines = self.enter_context(open(temporary, "w", encoding="utf-8"))
+        with contextlib.ExitStack() as opened:  # so that `replacing` hears of a file that cannot be opened
+            temporary = opened.enter_context(replacing(self.paths[0]))
+            self._lines = opened.enter_context(open(temporary, "w", encoding="utf-8"))
+            self.enter_context(opened.pop_all())
         return self
 
     def write(self, number, pictures, entries):

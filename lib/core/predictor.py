@@ -21,9 +21,11 @@ def predict_heatmaps(run, crops, flip_pairs=None, shift_heatmap=True):
     flip_pairs: average with the mirrored crops' heatmaps, mirrored back and, with shift_heatmap, shifted right by one
     pixel (the flip test); None: without. Raises RunError where the heatmaps are not finite.
     """
-    heatmaps = run(crops)
-    if flip_pairs is not None:
-        mirrored = flip_back(run(np.ascontiguousarray(crops[:, :, ::-1])), flip_pairs)
+    if flip_pairs is None:
+        heatmaps = run(crops)
+    else:  # one batch of twice the size
+        heatmaps, mirrored = np.split(run(np.concatenate([crops, crops[:, :, ::-1]])), 2)
+        mirrored = flip_back(mirrored, flip_pairs)
         heatmaps = (heatmaps + (shift_right(mirrored) if shift_heatmap else mirrored)) * 0.5
     if not np.isfinite(heatmaps).all():  # the highest of them would be drawn as the first pixel
         raise RunError("the network's heatmaps are not finite: its weights are not either, or are far too large")

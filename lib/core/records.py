@@ -27,7 +27,8 @@ from lib.core.fields import (
     to_tuple,
 )
 from lib.core.heatmap import BACKBONE_STRIDE, heatmap_size_of
-from lib.core.skeletons import SKELETONS, Skeleton
+from lib.core.skeletons import SKELETONS, Skeleton, pair_problem
+from lib.utils.files import shown
 
 
 class SkeletonConfig(Record):
@@ -48,7 +49,7 @@ class SkeletonConfig(Record):
         if not self.joints:
             if self.name and self.name not in SKELETONS:
                 known = ", ".join(sorted(SKELETONS))
-                raise ValueError(f"NAME: there is no skeleton {self.name!r}; known are {known}, or give JOINTS")
+                raise ValueError(f"NAME: there is no skeleton {shown(self.name)}; known are {known}, or give JOINTS")
             for key in sorted(self.model_fields_set - {"name", "joints"}):
                 raise ValueError(f"{key.upper()}: is of a skeleton of one's own, which needs its JOINTS too")
             return self
@@ -64,12 +65,15 @@ class SkeletonConfig(Record):
             for name in names:
                 if name not in self.joints:
                     nearest = difflib.get_close_matches(name, self.joints, n=1, cutoff=0)[0]
-                    raise ValueError(f"{key}: {name!r} is not among JOINTS; the nearest is {nearest!r}")
+                    raise ValueError(f"{key}: {shown(name)} is not among JOINTS; the nearest is {nearest!r}")
         if len(set(reference)) != len(reference):
             raise ValueError("PCK_REFERENCE: from a joint to itself there is no length")
         mirrored = list(chain(*self.flip_pairs or ()))
         if len(set(mirrored)) != len(mirrored):
             raise ValueError("FLIP_PAIRS: a joint has one twin, another one than itself")
+        problem = "" if self.flip_pairs is None else pair_problem(self.joints, self.flip_pairs)
+        if problem:
+            raise ValueError(f"FLIP_PAIRS: {problem}")
         return self
 
     @model_serializer(mode="wrap")
@@ -101,6 +105,9 @@ class DatasetConfig(Record):
     num_joints_half_body: Annotated[int, Field(ge=0)] = 8
     color_rgb: bool = False
     pixel_scale: Positive = 255.0
+    cache: Literal["none", "crops"] = "none"
+    decode_reduced: Literal[False, True, "all"] = False
+    check_sides: bool = True
 
 
 class ExtraConfig(Record):
@@ -145,6 +152,12 @@ class TrainConfig(Record):
     nesterov: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     ema: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    accumulate: Count = 1
+    amp: Literal["O0", "O1", "O2"] = "O0"
+    amp_dtype: Literal["float16", "bfloat16"] = "float16"
+    to_static: bool = False
+    channels_last: bool = False
+    sync_bn: bool = False
 
 
 class TestConfig(Record):
@@ -183,6 +196,11 @@ class DebugConfig(Record):
     save_heatmaps_pred: bool = False
 
 
+class CudnnConfig(Record):
+    benchmark: bool = False
+    deterministic: bool = False
+
+
 class Config(Record):
     gpus: str = "0"
     data_dir: str = ""
@@ -196,6 +214,7 @@ class Config(Record):
     train: TrainConfig = TrainConfig()
     test: TestConfig = TestConfig()
     debug: DebugConfig = DebugConfig()
+    cudnn: CudnnConfig = CudnnConfig()
 
     @model_validator(mode="after")
     def _values_fit_together(self):

@@ -10,7 +10,8 @@ import numpy as np
 import scipy.io
 
 from lib.utils.errors import UserError
-from lib.utils.files import write_json
+from lib.utils.files import what_is_wrong, write_json
+from lib.utils.mat_file import read_mat
 from lib.utils.runtime import replacing
 
 
@@ -18,13 +19,16 @@ class AverageMeter:
     """The latest value and the average of all so far, weighted by count."""
 
     def __init__(self):
-        self.value = self.average = self.total = self.count = 0.0
+        self.value = self.total = self.count = 0.0
+
+    @property
+    def average(self):
+        return self.total / self.count if self.count else 0.0
 
     def update(self, value, count=1):
         self.value = value
         self.total += value * count
         self.count += count
-        self.average = self.total / self.count if self.count else 0.0
 
 
 def architecture_name(model):
@@ -103,9 +107,9 @@ def read_predictions(path):
     if not path.is_file():
         raise UserError(f"there is no prediction file {path}")
     try:
-        predictions = np.asarray(scipy.io.loadmat(path)["preds"], dtype=np.float64)
-    except Exception as error:  # scipy lets through whatever a damaged file makes it meet
-        raise UserError(f"{path} is not a pred.mat with `preds` in it ({type(error).__name__})") from error
+        predictions = np.asarray(read_mat(path)["preds"], dtype=np.float64)
+    except (OSError, KeyError, ValueError) as error:
+        raise UserError(f"{path} is not a pred.mat with `preds` in it: {what_is_wrong(error)}") from error
     if predictions.ndim != 3 or predictions.shape[2] < 2:
         raise UserError(f"{path}: preds has shape {predictions.shape}, expected (persons, joints, 2)")
     if not np.isfinite(predictions).all():

@@ -3,9 +3,9 @@
 import difflib
 from pathlib import Path
 
-from lib.core.skeletons import SKELETONS, Skeleton
+from lib.core.skeletons import SKELETONS, Skeleton, pair_problem
 from lib.utils.errors import UserError
-from lib.utils.files import read_json
+from lib.utils.files import read_json, shown, what_is_wrong
 
 
 def read_skeleton(name):
@@ -26,14 +26,17 @@ def read_skeleton(name):
     try:
         joints = _names(values["joints"], "joints")
         pairs = {key: _pairs(values[key], key, joints) for key in ("limbs", "flip_pairs") if key in values}
+        problem = pair_problem(joints, pairs.get("flip_pairs", ())) if "flip_pairs" in pairs else ""
+        if problem:
+            raise ValueError(f"flip_pairs: {problem}")
     except (KeyError, ValueError) as error:
-        raise UserError(f"{path}: {f'no {error}' if isinstance(error, KeyError) else error}") from error
+        raise UserError(f"{path}: {what_is_wrong(error)}") from error
     return Skeleton(str(values.get("name") or path.stem), joints, pairs.get("limbs", ()), pairs.get("flip_pairs"))
 
 
 def _names(value, key):
     if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
-        raise ValueError(f"{key}: expected a list of names, got {value!r}")
+        raise ValueError(f"{key}: expected a list of names, got {shown(value)}")
     if len(set(value)) != len(value):
         raise ValueError(f"{key}: one of them is there twice")
     return tuple(value)
@@ -41,7 +44,7 @@ def _names(value, key):
 
 def _pairs(value, key, joints):
     if not isinstance(value, list):
-        raise ValueError(f"{key}: expected a list of pairs of names, got {value!r}")
+        raise ValueError(f"{key}: expected a list of pairs of names, got {shown(value)}")
     pairs = tuple(_names(pair, key) for pair in value)
     for pair in pairs:
         if len(pair) != 2:
@@ -49,5 +52,5 @@ def _pairs(value, key, joints):
         for name in pair:
             if name not in joints:
                 nearest = difflib.get_close_matches(name, joints, n=1, cutoff=0)[0]
-                raise ValueError(f"{key}: {name!r} is not among the joints; the nearest is {nearest!r}")
+                raise ValueError(f"{key}: {shown(name)} is not among the joints; the nearest is {nearest!r}")
     return pairs

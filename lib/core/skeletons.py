@@ -4,12 +4,28 @@ A skeleton of one's own is an entry in the YAML (DATASET.SKELETON); everything e
 """
 
 from dataclasses import dataclass, field
+from itertools import chain
 
 
 def mirrored_name(name):
     """The name of a joint's left or right twin (left_knee -> right_knee), or the name itself."""
     side, _, rest = name.partition("_")
     return f"{ {'left': 'right', 'right': 'left'}[side] }_{rest}" if side in ("left", "right") else name
+
+
+def pair_problem(joints, pairs):
+    """What is wrong with mirror pairs by the joints' names, or '': left_x is the twin of right_x and of no other."""
+    twin_of = dict(chain(pairs, ((second, first) for first, second in pairs)))
+    for name, twin in twin_of.items():
+        side = name.partition("_")[0]
+        expected = mirrored_name(name)
+        if side in ("left", "right") and twin != expected and (twin.startswith(f"{side}_") or expected in joints):
+            return f"{name} is paired with {twin}, but its name says {expected}"
+    for name in joints:
+        twin = mirrored_name(name)
+        if twin != name and twin in joints and name not in twin_of:
+            return f"{name} and {twin} are not paired: in a mirrored picture they change places"
+    return ""
 
 
 @dataclass(frozen=True)

@@ -2,59 +2,104 @@
 
 import math
 import time
+from dataclasses import dataclass
 
 import numpy as np
 
-from lib.core.evaluate import accuracy, heatmap_loss
-from lib.core.heatmap import get_final_preds, outer_product
+from lib.core.build import pose_settings
+from lib.core.evaluate import heatmap_loss, peak_accuracy
+from lib.core.heatmap import decode_heatmaps, get_max_preds, outer_product, target_peaks
 from lib.core.predictor import predict_heatmaps
 from lib.core.report import AverageMeter, validation_line
 from lib.utils.errors import RunError
 from lib.utils.progress import progress_bar
+from lib.utils.transforms import transform_preds
 from lib.utils.vis import save_debug_images
 
 
-def validate(config, loader, run, log, prefix=None):
+@dataclass(frozen=True)
+class Measured:
+    """What came of a batch of N persons.
+
+    heatmaps: (N, K, H, W), an array or a tensor; peaks (N, K, 2): their highest pixels; coords (N, K, 2): decoded,
+    heatmap pixels; maxvals (N, K): how high they are; loss: JointsMSELoss.
+    """
+
+    heatmaps: object
+    peaks: np.ndarray
+    coords: np.ndarray
+    maxvals: np.ndarray
+    loss: float
+
+
+def measure_on_host(run, batch, settings, use_target_weight):
+    """The Measured of a batch of a JointsDataset, with NumPy.
+
+    run: see lib.core.predictor; settings: PoseSettings; use_target_weight: joints that are not annotated do not count.
+    """
+    heatmaps = predict_heatmaps(run, batch["crop"], settings.flip_pairs, settings.shift_heatmap)
+    target = outer_product(batch["horizontal"], batch["vertical"])
+    loss = heatmap_loss(heatmaps, target, batch["target_weight"] if use_target_weight else None)
+    coords, maxvals = decode_heatmaps(heatmaps, settings.decode, settings.sigma)
+    return Measured(heatmaps, get_max_preds(heatmaps)[0], coords, maxvals[..., 0], loss)
+
+
+def validate(config, loader, run, log, prefix=None, ranks=None):
     """Predictions for a whole data set, in its order.
 
-    loader: a BatchLoader over a JointsDataset, in order; run: crops -> heatmaps, see lib.core.predictor.
+    loader: a BatchLoader over a JointsDataset, in order; run: crops -> heatmaps, see lib.core.predictor; one that has a
+    `measure` of its own, as PaddleRun has, keeps the heatmaps on the device.
     prefix: file prefix for debug pictures, None for none.
+    ranks: the Ranks that share the data set, of which `loader` has this one's part: all get all predictions.
     Returns predictions (N, K, 2) float32, 0-based picture pixels, maxvals (N, K), and the mean loss and accuracy, NaN
     where no joint is annotated.
     Memory beyond a batch grows by N * K * 3 floats only.
     Raises RunError where the heatmaps are not finite: the highest of them would be drawn as the first pixel.
     """
-    dataset, test = loader.dataset, config.test
+    dataset, settings = loader.dataset, pose_settings(config)
     joint_count = len(dataset.skeleton.joints)
     predictions = np.zeros((len(dataset), joint_count, 2), dtype=np.float32)
     maxvals = np.zeros((len(dataset), joint_count), dtype=np.float32)
-    flip_pairs = dataset.skeleton.flip_pairs if test.flip_test else None
     times, losses, scores = AverageMeter(), AverageMeter(), AverageMeter()
+    done = np.zeros(len(dataset), dtype=bool)
     with progress_bar(len(loader), "valid") as bar:
         start = time.perf_counter()
         for step, batch in enumerate(loader):
-            heatmaps = predict_heatmaps(run, batch["crop"], flip_pairs, test.shift)
-            target = outer_product(batch["horizontal"], batch["vertical"])
-            loss = heatmap_loss(heatmaps, target, batch["target_weight"] if config.loss.use_target_weight else None)
-            if not math.isfinite(loss):
-                raise RunError(f"the validation loss is {loss} at step {step}: weights not finite, or far too large")
-            rows = batch["index"]
-            _, mean, counted = accuracy(heatmaps, target)
-            losses.update(loss, len(rows))
+            measured = _measure(run, batch, settings, config.loss.use_target_weight)
+            if not math.isfinite(measured.loss):
+                raise RunError(
+                    f"the validation loss is {measured.loss} at step {step}: weights not finite, or far too large"
+                )
+            rows, size = batch["index"], config.model.extra.heatmap_size
+            _, mean, counted = peak_accuracy(measured.peaks, target_peaks(batch["horizontal"], batch["vertical"]), size)
+            losses.update(measured.loss, len(rows))
             scores.update(mean, counted)
             # validation does not augment: the persons' boxes are the crops'
-            predictions[rows], values = get_final_preds(
-                heatmaps, dataset.persons.center[rows], dataset.persons.scale[rows], test.decoder,
-                config.model.extra.sigma, test.udp,
-            )  # fmt: skip
-            maxvals[rows] = values[..., 0]
+            predictions[rows] = transform_preds(
+                measured.coords, dataset.persons.center[rows], dataset.persons.scale[rows], size, settings.unbiased
+            )
+            maxvals[rows], done[rows] = measured.maxvals, True
             times.update(time.perf_counter() - start)
             start = time.perf_counter()
             if step % config.print_freq == 0:
                 log.info(validation_line(step, len(loader), times, losses, scores))
                 if prefix:
+                    heatmaps = np.asarray(measured.heatmaps)
+                    target = outer_product(batch["horizontal"], batch["vertical"])
                     save_debug_images(config.debug, f"{prefix}_{step}", batch, target, heatmaps, dataset.skeleton)
             bar.update()
+    if ranks is not None and ranks.count > 1:
+        own = np.flatnonzero(done)
+        every = ranks.gather_rows(own)
+        predictions[every], maxvals[every] = ranks.gather_rows(predictions[own]), ranks.gather_rows(maxvals[own])
+        for meter in (losses, scores):
+            meter.total, meter.count = ranks.add_up([meter.total, meter.count])
     if not dataset.persons.visible.any():  # detected persons: nothing to compare heatmaps with
         return predictions, maxvals, math.nan, math.nan
     return predictions, maxvals, losses.average, scores.average
+
+
+def _measure(run, batch, settings, use_target_weight):
+    if hasattr(run, "measure"):
+        return run.measure(batch, settings, use_target_weight)
+    return measure_on_host(run, batch, settings, use_target_weight)

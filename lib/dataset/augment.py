@@ -34,9 +34,9 @@ class Augmentation:
         """
         scale_draw, rotation_draw = generator.standard_normal(2)
         rotation_chance, flip_chance = generator.random(2)
-        scale = np.clip(scale_draw * self.scale_factor + 1, 1 - self.scale_factor, 1 + self.scale_factor)
+        scale = min(max(scale_draw * self.scale_factor + 1, 1 - self.scale_factor), 1 + self.scale_factor)
         limit = 2 * self.rotation_factor
-        rotation = np.clip(rotation_draw * self.rotation_factor, -limit, limit)
+        rotation = min(max(rotation_draw * self.rotation_factor, -limit), limit)
         return float(scale), float(rotation * (rotation_chance <= ROTATION_PROBABILITY)), bool(
             self.flip and flip_chance <= FLIP_PROBABILITY
         )
@@ -44,24 +44,41 @@ class Augmentation:
     def draw_half_body(self, generator, joints, visible, upper_body):
         """The box x, y, width, height of one half of a body, or None for the whole.
 
-        It lies around the mean of the half's visible joints and is as large as they are far apart.
         joints: (K, 2) pixels; visible: (K,); upper_body: indices of the upper half's joints. The lower half is taken
-        where it shows more than 2 joints and the draw says so, or where the upper one shows no more than 2; a half of
-        fewer than 2 joints, or of joints that all lie in one place, is not taken.
+        where it shows more than 2 joints and the draw says so, or where the upper one shows no more than 2.
         """
-        seen = np.asarray(visible) > 0
-        if not self.half_body or seen.sum() <= self.half_body_joints or generator.random() >= self.half_body:
+        if not self._has_halves(visible) or generator.random() >= self.half_body:
             return None
-        is_upper = np.isin(np.arange(len(seen)), upper_body)
-        upper, lower = joints[seen & is_upper], joints[seen & ~is_upper]
+        upper, lower = _halves(joints, visible, upper_body)
         if generator.random() < UPPER_HALF_PROBABILITY and len(upper) > 2:
-            half = upper
-        else:
-            half = lower if len(lower) > 2 else upper
-        if len(half) < 2 or not np.ptp(half, axis=0).any():
-            return None
-        middle, size = half.mean(axis=0), np.ptp(half, axis=0)
-        return (*(middle - size / 2), *size)
+            return _box_around(upper)
+        return _box_around(lower if len(lower) > 2 else upper)
+
+    def half_bodies(self, joints, visible, upper_body):
+        """Every box that `draw_half_body` can give for a person: none, one or two. Arguments as there."""
+        if not self._has_halves(visible):
+            return []
+        upper, lower = _halves(joints, visible, upper_body)
+        halves = [half for half in (upper, lower) if len(half) > 2] or [upper]
+        return [box for half in halves if (box := _box_around(half)) is not None]
+
+    def _has_halves(self, visible):
+        return self.half_body > 0 and (np.asarray(visible) > 0).sum() > self.half_body_joints
+
+
+def _halves(joints, visible, upper_body):
+    """The visible joints of the upper half and those of the lower half, each (M, 2)."""
+    seen = np.asarray(visible) > 0
+    is_upper = np.isin(np.arange(len(seen)), upper_body)
+    return joints[seen & is_upper], joints[seen & ~is_upper]
+
+
+def _box_around(half):
+    """The box around the mean of joints (M, 2), as large as they are far apart; None for fewer than 2 places."""
+    if len(half) < 2 or not np.ptp(half, axis=0).any():
+        return None
+    middle, size = half.mean(axis=0), np.ptp(half, axis=0)
+    return (*(middle - size / 2), *size)
 
 
 def sample_generator(seed, epoch, index):

@@ -6,7 +6,7 @@ import numpy as np
 
 from lib.dataset.joints_dataset import Persons
 from lib.utils.errors import UserError
-from lib.utils.files import checked_box, finite, read_json, what_is_wrong
+from lib.utils.files import checked_box, finite, read_json, shown, what_is_wrong
 from lib.utils.image import open_archive
 from lib.utils.transforms import crop_of_box
 
@@ -68,7 +68,7 @@ def detected_persons(truth, path, joint_count, image_size, pictures, threshold=0
                 continue
             box, score = checked_box(detection["bbox"]), finite(detection["score"], "a score")
             if detection["image_id"] not in truth.images:
-                raise ValueError(f"its image_id {detection['image_id']} is not among the images of {truth.path}")
+                raise ValueError(f"its image_id {shown(detection['image_id'])} is not among the images of {truth.path}")
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path}: detection {number + 1} of {len(detections)}: {what_is_wrong(error)}") from error
         if min(box[2:]) <= 0:

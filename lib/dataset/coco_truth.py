@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.utils.errors import UserError
-from lib.utils.files import MAXIMUM_PIXELS, checked_box, finite, read_json, what_is_wrong
+from lib.utils.files import MAXIMUM_PIXELS, checked_box, finite, read_json, shown, what_is_wrong
 
 LAYOUT = (
     "COCO's pictures and annotations (2017 Train/Val images and annotations) come from cocodataset.org; they go to "
@@ -63,7 +63,7 @@ def read_truth(path, skeleton):
         try:
             images[image["id"]] = str(image["file_name"]), _size(image["width"]), _size(image["height"])
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path}: image {image.get('id')}: {what_is_wrong(error)}") from error
+            raise UserError(f"{path}: image {shown(image.get('id'))}: {what_is_wrong(error)}") from error
     if not images:
         raise UserError(f"{path}: it lists no images")
     category = _category(path, lists["categories"])
@@ -73,7 +73,7 @@ def read_truth(path, skeleton):
             try:
                 annotations.append(_checked(record, images, skeleton))
             except (KeyError, TypeError, ValueError) as error:
-                raise UserError(f"{path}: annotation {record.get('id')}: {what_is_wrong(error)}") from error
+                raise UserError(f"{path}: annotation {shown(record.get('id'))}: {what_is_wrong(error)}") from error
     if lists["annotations"] and not annotations:
         raise UserError(f"{path}: none of its {len(lists['annotations'])} annotations is of a {category['name']}")
     return CocoTruth(Path(path), images, category, annotations)
@@ -89,22 +89,22 @@ def _compact(pairs):
 
 def _size(value):
     if not isinstance(value, (int, float)) or not 0 < value < MAXIMUM_PIXELS:
-        raise ValueError(f"a width or height of {value!r}; expected pixels above 0 and below a million")
+        raise ValueError(f"a width or height of {shown(value)}; expected pixels above 0 and below a million")
     return value
 
 
 def _category(path, categories):
     for category in categories:
         if category.get("name") == PERSON or len(categories) == 1:
-            return {"id": category.get("id"), "name": str(category.get("name"))}
-    names = ", ".join(str(category.get("name")) for category in categories[:5])
+            return {"id": category.get("id"), "name": str(category.get("name"))[:60]}
+    names = ", ".join(str(category.get("name"))[:60] for category in categories[:5])
     raise UserError(f"{path}: its categories are {names or 'none'}; expected {PERSON}, or a single category")
 
 
 def _checked(record, images, skeleton):
     """An annotation with numbers that can be, and with the skeleton's joints only."""
     if record["image_id"] not in images:
-        raise ValueError(f"its image_id {record['image_id']} is not among the file's images")
+        raise ValueError(f"its image_id {shown(record['image_id'])} is not among the file's images")
     box = checked_box(record["bbox"])
     count, keypoints = len(skeleton.joints), record.get("keypoints")
     last = max(skeleton.indices, default=count - 1)  # of the record's joints that are wanted

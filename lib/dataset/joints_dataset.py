@@ -4,14 +4,14 @@ import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from lib.core.heatmap import gaussian_vectors
 from lib.core.skeletons import Skeleton
 from lib.dataset.augment import HALF_BODY_PADDING, Augmentation, sample_generator
+from lib.dataset.regions import Reach, crop_region, read_region
 from lib.utils.errors import UserError
-from lib.utils.image import crop_person, open_archive, read_image
+from lib.utils.image import open_archive
 from lib.utils.transforms import (
     PIXELS_PER_SCALE,
     affine_transform,
@@ -29,8 +29,8 @@ class Persons:
     joints (N, K, 2); visible (N, K): 1 where the joint is annotated, 0 throughout for detected persons.
     boxes (N, 4): x, y, width, height as annotated or detected, before they grew to the crop.
     image_ids (N,): COCO's; box_scores (N,): the detector's, 1 for annotated boxes.
-    left_out: {reason: ids of the annotation's records that were left out on reading}; note: a line that says how many,
-    empty where none was.
+    left_out: {reason: ids of the annotation's records that were left out on reading}; note: lines for the log, such as
+    how many were; may be empty.
     """
 
     pictures: list
@@ -47,6 +47,10 @@ class Persons:
     def __len__(self):
         return len(self.pictures)
 
+    def annotation(self, row):
+        """center (2,), scale (2,), joints (K, 2) and visible (K,) of one person."""
+        return self.center[row], self.scale[row], self.joints[row], self.visible[row]
+
     def choose(self, keep):
         """The persons where the mask `keep` (N,) is True."""
         rows = np.flatnonzero(keep)
@@ -60,7 +64,10 @@ class Persons:
 
 @dataclass(frozen=True)
 class SampleSettings:
-    """What a sample looks like. Sizes are (width, height); sigma is in heatmap pixels; unbiased: see heatmap.py."""
+    """What a sample looks like. Sizes are (width, height); sigma is in heatmap pixels; unbiased: see heatmap.py.
+
+    decode_reduced: JPEGs are decoded at half their size where a person's smallest crop is twice the image_size.
+    """
 
     image_size: tuple = (256, 256)
     heatmap_size: tuple = (64, 64)
@@ -69,6 +76,7 @@ class SampleSettings:
     augmentation: Augmentation | None = None
     seed: int = 0
     unbiased: bool = False
+    decode_reduced: bool = False
 
 
 @dataclass
@@ -78,16 +86,22 @@ class JointsDataset:
     `dataset[index]` or, for another epoch's augmentation, `dataset[epoch, index]` is a dict:
     crop (h, w, 3) uint8 in the network's colour order, joints (K, 2) float64 in crop pixels, visible (K,),
     center (2,) and scale (2,) of the crop in picture pixels, index.
+    cache: gives cache[index], the Region of the picture that a person's crops are made of, such as a CropCache of these
+    persons and settings; None reads the pictures. The samples are the same.
     Raises UserError where a picture is missing (on construction) or cannot be read (on access).
     """
 
     persons: Persons
     skeleton: Skeleton
     settings: SampleSettings = field(default_factory=SampleSettings)
+    cache: object = None
 
     def __post_init__(self):
         check_pictures(self.persons.pictures)
-        self._upper_body = self.skeleton.indices_of(self.skeleton.upper_body)
+        settings = self.settings
+        upper_body = self.skeleton.indices_of(self.skeleton.upper_body)
+        self._flip_pairs = self.skeleton.flip_pairs
+        self.reach = Reach(settings.image_size, settings.augmentation, upper_body, settings.decode_reduced)
 
     def __len__(self):
         return len(self.persons)
@@ -95,25 +109,31 @@ class JointsDataset:
     def __getitem__(self, key):
         epoch, index = key if isinstance(key, tuple) else (0, key)
         persons, settings = self.persons, self.settings
-        image = read_image(persons.pictures[index])
-        center, scale, rotation = persons.center[index].copy(), persons.scale[index].copy(), 0.0
-        joints, visible = persons.joints[index].copy(), persons.visible[index].copy()
+        center, scale, joints, visible = (values.copy() for values in persons.annotation(index))
+        rotation, mirror = 0.0, False
+        region = self._region(index)
         if settings.augmentation:
             generator = sample_generator(settings.seed, epoch, index)
             multiplier, rotation, mirror = settings.augmentation.draw(generator)
-            half = settings.augmentation.draw_half_body(generator, joints, visible, self._upper_body)
+            half = settings.augmentation.draw_half_body(generator, joints, visible, self.reach.upper_body)
             if half is not None:
                 center, scale = crop_of_box(half, settings.image_size, HALF_BODY_PADDING)
             scale *= multiplier
             if mirror:
-                image = cv2.flip(image, 1)
-                joints, visible = fliplr_joints(joints, visible, image.shape[1], self.skeleton.flip_pairs)
-                center[0] = image.shape[1] - center[0] - 1
+                width = region.picture_size[0]
+                joints, visible = fliplr_joints(joints, visible, width, self._flip_pairs)
+                center[0] = width - center[0] - 1
         matrix = get_affine_transform(center, scale, rotation, settings.image_size, unbiased=settings.unbiased)
         seen = visible > 0
         joints[seen] = affine_transform(joints[seen], matrix)
-        crop = crop_person(image, matrix, settings.image_size, settings.color_rgb)
+        crop = crop_region(region, matrix, mirror, settings.image_size, settings.color_rgb)
         return {"crop": crop, "joints": joints, "visible": visible, "center": center, "scale": scale, "index": index}
+
+    def _region(self, index):
+        if self.cache is not None:
+            return self.cache[index]
+        reduction = self.reach.reduction(*self.persons.annotation(index))
+        return read_region(self.persons.pictures[index], reduction)
 
     def collate(self, samples):
         """A batch of samples, small enough to hand from a worker to the trainer.

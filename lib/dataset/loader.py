@@ -1,5 +1,6 @@
 """Batches of samples, loaded ahead by other processes. No Paddle here, so a worker starts small and fast."""
 
+import itertools
 import multiprocessing
 import os
 import signal
@@ -12,7 +13,8 @@ from multiprocessing.connection import wait
 import cv2
 import numpy as np
 
-from lib.utils.errors import RunError
+from lib.utils.errors import RunError, UserError
+from lib.utils.shared_memory import check_shared_memory
 
 BATCHES_AHEAD = 2  # of each worker
 
@@ -37,6 +39,56 @@ class EpochSampler:
             np.random.default_rng([self.seed, self.epoch]).shuffle(order)
         for start in range(0, self.length, self.batch_size):
             yield [(self.epoch, int(index)) for index in order[start : start + self.batch_size]]
+
+    def joined_rows(self, step):
+        """How many persons the batches of a step have, of all ranks together."""
+        return min(self.batch_size, self.length - step * self.batch_size)
+
+
+class TrainingShare(EpochSampler):
+    """What one of `count` ranks trains on: its part of each batch of an EpochSampler with `count` times the batch size.
+
+    The parts are disjoint, contiguous and as even as possible, so the ranks together see what one rank with the joined
+    batch sees, in its order. A last batch with fewer persons than ranks is left out: a rank without any cannot take
+    part in a step. Raises UserError where nothing else is there.
+    """
+
+    def __init__(self, length, batch_size, shuffle, seed, rank, count):
+        super().__init__(length, batch_size * count, shuffle, seed)
+        self.rank, self.count = rank, count
+        if length < count:
+            raise UserError(f"{length} persons to train on are too few for {count} ranks: start fewer")
+
+    @property
+    def left_out(self):
+        """The number of persons that an epoch leaves out; which ones depends on its order."""
+        rest = self.length % self.batch_size
+        return rest if rest < self.count else 0
+
+    def __len__(self):
+        return super().__len__() - bool(self.left_out)
+
+    def __iter__(self):
+        for joined in itertools.islice(super().__iter__(), len(self)):
+            ends = np.linspace(0, len(joined), self.count + 1).astype(int)
+            yield joined[ends[self.rank] : ends[self.rank + 1]]
+
+
+class ValidationShare(EpochSampler):
+    """What one of `count` ranks validates: every `count`-th batch of an EpochSampler, from batch `rank` on.
+
+    The batches are those of one rank, so that each person's heatmaps are the same to the last bit.
+    """
+
+    def __init__(self, length, batch_size, rank, count):
+        super().__init__(length, batch_size)
+        self.rank, self.count = rank, count
+
+    def __len__(self):
+        return len(range(self.rank, super().__len__(), self.count))
+
+    def __iter__(self):
+        yield from itertools.islice(super().__iter__(), self.rank, None, self.count)
 
 
 _worker_dataset = None  # in a worker process: the data set, sent once
@@ -64,6 +116,7 @@ class BatchLoader:
 
     dataset: has __getitem__ and collate, see JointsDataset; its batches are dicts of numpy arrays.
     workers: processes that load ahead, kept between epochs; 0 loads in this process.
+    Set `skipped` to leave out as many batches at the beginning.
     Errors of a sample reach the caller as they are. Batches come through pipes, not through /dev/shm, which containers
     keep small; Paddle's own DataLoader is not used because it waits for ever when a sample fails and workers is 0, and
     (2.6) when two loaders with persistent workers end.
@@ -71,32 +124,56 @@ class BatchLoader:
 
     def __init__(self, dataset, sampler, workers=0):
         self.dataset, self.sampler, self.workers = dataset, sampler, workers
-        self._pool = None
+        self.skipped = 0
+        self._pool = self._prepared = None
 
     def __len__(self):
         return len(self.sampler)
 
+    def prepare(self, epoch):
+        """Has the workers begin with an epoch, which is to be the next one that is iterated over."""
+        self.sampler.epoch = epoch
+        if self.workers and self._prepared is None:
+            self._prepared = epoch, *self._begin()
+
     def __iter__(self):
         if self.workers == 0:
-            for keys in self.sampler:
+            for keys in self._keys():
                 yield self.dataset.collate([self.dataset[key] for key in keys])
             return
-        pool, waiting = self._workers(), deque()
+        if self._prepared:
+            (epoch, keys, waiting), self._prepared = self._prepared, None
+            if epoch != self.sampler.epoch:
+                raise ValueError(f"epoch {epoch} was prepared, and {self.sampler.epoch} is asked for")
+        else:
+            keys, waiting = self._begin()
         try:
-            for keys in self.sampler:
-                waiting.append(pool.submit(_load_batch, keys))
-                if len(waiting) > self.workers * BATCHES_AHEAD:
-                    yield waiting.popleft().result()
             while waiting:
-                yield waiting.popleft().result()
+                batch = waiting.popleft().result()
+                self._load_ahead(keys, waiting)
+                yield batch
         except BrokenProcessPool as error:
             raise RunError("a loader process was killed, perhaps for memory: use fewer WORKERS, or 0") from error
         finally:
             for future in waiting:
                 future.cancel()
 
+    def _begin(self):
+        """(the keys to come, futures of the batches that are being loaded)."""
+        keys, waiting = self._keys(), deque()
+        self._load_ahead(keys, waiting)
+        return keys, waiting
+
+    def _keys(self):
+        return itertools.islice(self.sampler, self.skipped, None)
+
+    def _load_ahead(self, keys, waiting):
+        while len(waiting) < self.workers * BATCHES_AHEAD and (some := next(keys, None)):
+            waiting.append(self._workers().submit(_load_batch, some))
+
     def _workers(self):
         if self._pool is None:
+            check_shared_memory()
             # forked from a small server process: forking this one, with Paddle's threads and CUDA in it, is not safe
             context = multiprocessing.get_context("forkserver")
             self._pool = ProcessPoolExecutor(self.workers, context, _start_worker, (self.dataset,))
@@ -106,4 +183,4 @@ class BatchLoader:
         """Ends the workers. The loader starts new ones if it is used again."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
-            self._pool = None
+            self._pool = self._prepared = None

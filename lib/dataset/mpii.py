@@ -6,7 +6,7 @@ import numpy as np
 
 from lib.dataset.joints_dataset import Persons
 from lib.utils.errors import UserError
-from lib.utils.files import read_json
+from lib.utils.files import read_json, shown, what_is_wrong
 from lib.utils.transforms import PIXELS_PER_SCALE
 
 LAYOUT = (
@@ -46,10 +46,10 @@ def read_mpii(root, image_set, joint_count=16, data_format="jpg", indices=()):
             if not isinstance(name, str) or not name:
                 raise ValueError("'image' is not a file name")
             if not (np.abs(center[row]) < MAXIMUM_PIXELS).all() or not 0 < scale[row, 0] < MAXIMUM_SCALE:
-                raise ValueError(f"center {record['center']} or scale {record['scale']} cannot be; {RANGES}")
+                values = shown(record["center"]), shown(record["scale"])
+                raise ValueError("center {} or scale {} cannot be; {}".format(*values, RANGES))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            problem = f"no {error}" if isinstance(error, KeyError) else error
-            raise UserError(f"{path}: person {row + 1} of {count}: {problem}") from error
+            raise UserError(f"{path}: person {row + 1} of {count}: {what_is_wrong(error)}") from error
         pictures.append(images + name)
 
     boxes = np.column_stack([center - 1 - scale * PIXELS_PER_SCALE / 2, scale * PIXELS_PER_SCALE])
@@ -81,7 +81,7 @@ def _joints_of(record, joint_count, indices):
     if joints.shape != (joint_count, 2) or visible.shape != (joint_count,):
         raise ValueError(
             f"{len(record['joints'])} joints and {len(visible)} visibilities, expected {joint_count} (x, y) and "
-            f"{joint_count} (picture {record.get('image')})"
+            f"{joint_count} (picture {shown(record.get('image'))})"
         )
     if not (np.isin(visible, (0, 1)).all() and (np.abs(joints[visible > 0]) < MAXIMUM_PIXELS).all()):
         raise ValueError(f"a visibility is neither 0 nor 1, or a visible joint cannot be; {RANGES}")

@@ -48,10 +48,14 @@ def config_from(arguments, batch_key="", flags=()):
     return read_config(arguments.cfg, overrides)
 
 
+def run_parts(config, experiment_file):
+    """<dataset>/<model>/<experiment>: where a run's folder is below OUTPUT_DIR, and its scalars below LOG_DIR."""
+    return Path(config.dataset.dataset) / model_name(config.model) / Path(experiment_file).stem
+
+
 def run_folder(config, experiment_file, phase):
     """(output folder, log file, tensor log folder) of an experiment: output/<dataset>/<model>/<experiment>/."""
-    experiment = Path(experiment_file).stem
-    parts = Path(config.dataset.dataset) / model_name(config.model) / experiment
+    parts = run_parts(config, experiment_file)
     folder = make_folder(Path(config.output_dir) / parts)
     now = time.strftime("%Y-%m-%d-%H-%M-%S")
-    return folder, folder / f"{experiment}_{now}_{phase}.log", Path(config.log_dir) / parts / now
+    return folder, folder / f"{parts.name}_{now}_{phase}.log", Path(config.log_dir) / parts / now

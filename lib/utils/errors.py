@@ -7,3 +7,7 @@ class UserError(ValueError):
 
 class RunError(RuntimeError):
     """A failure while working on good input: a full disk, a loss that is not finite."""
+
+
+class ItemError(RunError):
+    """A failure with one picture or video: others can still go well, which they cannot on a full disk."""

@@ -1,13 +1,22 @@
-"""JSON: reading what a person gave, checking its numbers, writing results. No Paddle here."""
+"""JSON: reading what a person gave, checking its numbers, writing results; sizes in words. No Paddle here."""
 
 import json
 import math
 import sys
+from reprlib import Repr
+
+import numpy as np
 
 from lib.utils.errors import UserError
 from lib.utils.runtime import replacing
 
 MAXIMUM_PIXELS = 1e6
+LARGEST_FILE = 2**31  # bytes; COCO's largest annotation file has 0.46 GB
+DEEPEST = 100  # lists and objects inside one another; COCO's annotations have 5
+MOST_WORDS = 500  # characters of a message about a record: the record may be a megabyte
+NO_BRACKET = bytes(set(range(256)) - set(b'"[]{}'))
+_short = Repr()
+_short.maxlevel, _short.maxstring, _short.maxother, _short.maxlong = 2, 60, 60, 40
 
 
 def read_json(path, where_from="", hook=None):
@@ -15,26 +24,54 @@ def read_json(path, where_from="", hook=None):
 
     where_from: a sentence that says where such a file comes from, for the message when it is not there.
     hook: called with the (key, value) pairs of each object; returns what stands for it.
-    Raises UserError where the file is missing or is not JSON.
+    Raises UserError where the file is missing, is not JSON, is enormous or nested too deep.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file, object_pairs_hook=hook)
+        with open(path, "rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+        if len(data) > LARGEST_FILE:
+            raise UserError(f"{path} is larger than {LARGEST_FILE >> 30} GB: no annotations or boxes are")
+        if _depth(data) > DEEPEST:
+            raise UserError(f"{path} is nested deeper than {DEEPEST} lists and objects: expected a few")
+        text = data.decode("utf-8")
+        del data  # half a gigabyte of COCO's
+        return json.loads(text, object_pairs_hook=hook)
+    except UserError:
+        raise
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}. {where_from}".rstrip()) from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON: {error}") from error
 
 
+def _depth(data):
+    """How deep lists and objects are inside one another in JSON, or where it is none, at least so deep."""
+    data = data.replace(rb"\\", b"").replace(rb"\"", b"")  # so that each quote begins or ends a text
+    marks = np.frombuffer(data.translate(None, NO_BRACKET), np.uint8)
+    deepest = depth = quotes = 0
+    for start in range(0, len(marks), 1 << 20):  # in parts: of a file of brackets alone it would take much memory
+        part = marks[start : start + (1 << 20)]
+        texts = np.cumsum(part == ord('"')) + quotes
+        step = np.isin(part, bytearray(b"[{")).astype(np.int8) - np.isin(part, bytearray(b"]}"))
+        depths = np.cumsum(step * (texts % 2 == 0), dtype=np.int64) + depth
+        deepest, depth, quotes = max(deepest, int(depths.max())), int(depths[-1]), int(texts[-1])
+    return deepest
+
+
+def shown(value):
+    """A value of a file for a message: short, however long or deep it is."""
+    return _short.repr(value)
+
+
 def what_is_wrong(error):
-    """A KeyError, TypeError or ValueError of reading a record, in words."""
-    return f"no {error}" if isinstance(error, KeyError) else error
+    """A KeyError, TypeError or ValueError of reading a record, in few words."""
+    return (f"no {error}" if isinstance(error, KeyError) else str(error))[:MOST_WORDS]
 
 
 def finite(value, what):
     """A number of a JSON file as a float; ValueError, naming `what` it is, where it is none or not finite."""
     if not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
-        raise ValueError(f"{what} of {value!r}; expected a finite number")
+        raise ValueError(f"{what} of {shown(value)}; expected a finite number")
     return float(value)
 
 
@@ -42,8 +79,13 @@ def checked_box(value):
     """A box of a JSON file as four floats; ValueError where it cannot be one."""
     good = isinstance(value, list) and len(value) == 4
     if not good or not all(isinstance(number, (int, float)) and abs(number) < MAXIMUM_PIXELS for number in value):
-        raise ValueError(f"a box of {value!r}; expected x, y, width, height in finite pixels below a million")
+        raise ValueError(f"a box of {shown(value)}; expected x, y, width, height in finite pixels below a million")
     return [float(number) for number in value]
+
+
+def readable_size(count):
+    """Bytes as people read them: 3.6 MB, 13.1 GB."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def without_nan(value):

@@ -1,14 +1,17 @@
 """A picture's size from its first bytes, without decoding it or needing Pillow."""
 
+import re
 import struct
 
 # the markers of a JPEG's frame header; C4, C8 and CC are of other segments
 FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# .pbm, .pgm and .ppm: P1 to P6 and two numbers, with white space and comments between them
+PNM_HEADER = rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})\s"
 WIDTH_TAG, HEIGHT_TAG, SHORT = 256, 257, 3  # of TIFF
 
 
 def header_size(data):
-    """(width, height) as the header of a JPEG, PNG, WebP, BMP, GIF or TIFF says; None where it is of no such file."""
+    """(width, height) as the header of a JPEG, PNG, WebP, BMP, GIF, TIFF or PNM says; None where it is none of them."""
     readers = {b"\xff\xd8": _jpeg_size, b"\x89PNG": _png_size, b"RIFF": _webp_size, b"BM": _bmp_size,
                b"GIF8": _gif_size, b"II*\0": _tiff_size, b"MM\0*": _tiff_size}  # fmt: skip
     for start, reader in readers.items():
@@ -17,7 +20,8 @@ def header_size(data):
                 return reader(data)
             except (struct.error, IndexError, KeyError):  # it ends too early
                 return None
-    return None
+    pnm = re.match(PNM_HEADER, data)
+    return (int(pnm[1]), int(pnm[2])) if pnm else None
 
 
 def _jpeg_size(data):

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 import io
 import logging
 import os
@@ -10,9 +11,10 @@ import sys
 import warnings
 from pathlib import Path
 
-from lib.utils.errors import RunError, UserError
+from lib.utils.errors import ItemError, RunError, UserError
 
 LOGGER_NAME = "pose"
+OF_ONE_NAME = frozenset((errno.ENAMETOOLONG, errno.EISDIR))  # a file of another name can still be written
 
 
 def prepare_processor():
@@ -20,14 +22,18 @@ def prepare_processor():
 
     Paddle's CPU wheels bring an old Intel MKL that takes its slowest path on AMD processors unless told the
     instruction set, and set one thread unless told how many. glibc gives large blocks back to the system after each
-    operation and has them zeroed again for the next one. What the user's environment already says is left alone.
+    operation and has them zeroed again for the next one. What the user's environment already says is left alone, but
+    for the one thread of paddle.distributed.launch: the processes that it starts on a machine share its cores.
     """
     with contextlib.suppress(OSError):
         information = Path("/proc/cpuinfo").read_text()
         if "AuthenticAMD" in information and "avx2" in information:
             os.environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")
     if hasattr(os, "sched_getaffinity"):
-        os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
+        ranks_here = int(os.environ.get("PADDLE_LOCAL_SIZE", "1"))
+        if ranks_here > 1 and os.environ.get("OMP_NUM_THREADS") == "1":
+            del os.environ["OMP_NUM_THREADS"]
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // ranks_here)))
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL("libc.so.6").mallopt
         trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD, M_MMAP_MAX of malloc.h
@@ -112,6 +118,14 @@ def make_logger(log_file=None):
     return logger
 
 
+def quiet_logger():
+    """A logger that says nothing, for all ranks but the first."""
+    logger = logging.getLogger(f"{LOGGER_NAME}.quiet")
+    logger.propagate = False
+    logger.handlers = [logging.NullHandler()]
+    return logger
+
+
 def make_folder(path):
     """Makes a folder that can be written to and returns it as a Path; raises UserError where it cannot."""
     path = Path(path)
@@ -130,7 +144,8 @@ def replacing(path, ending=".part"):
     """A temporary file name beside `path` that becomes `path` when the block ends well; nothing is left otherwise.
 
     ending: of the temporary name, for writers that go by it.
-    Raises RunError where the disk does not take it; the old file is whole then.
+    Raises RunError where the disk does not take it, ItemError where this one name is at fault; the old file is whole
+    then.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}{ending}")
@@ -140,7 +155,9 @@ def replacing(path, ending=".part"):
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+        old = "; the file that was there is whole" if path.exists() else ""
+        kind = ItemError if error.errno in OF_ONE_NAME else RunError
+        raise kind(f"cannot write {path}: {error.strerror or error}{old}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -154,8 +171,9 @@ def run_script(main):
         sys.exit(_complain(error, 2))
     except RunError as error:
         sys.exit(_complain(error, 1))
-    except KeyboardInterrupt:
-        sys.exit(_complain("interrupted", 128 + signal.SIGINT))
+    except KeyboardInterrupt as error:
+        message, number = error.args or ("interrupted", signal.SIGINT)
+        sys.exit(_complain(message, 128 + number))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

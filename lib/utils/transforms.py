@@ -83,12 +83,24 @@ def affine_transform(points, matrix):
 
 
 def transform_preds(coords, center, scale, output_size, unbiased=False):
-    """Heatmap pixels (..., 2) back to picture pixels, for one person's `center` and `scale`.
+    """Heatmap pixels back to picture pixels: the inverse of `get_affine_transform` without rotation.
 
+    coords: (K, 2) of one person whose center and scale are (2,), or (N, K, 2) of N persons with (N, 2) each; as there,
+        the scale's width counts, and lengths are rounded to float32 unless unbiased.
     output_size: (width, height) of the heatmap that `coords` are in; unbiased: as in `get_affine_transform`.
+    Returns float64 of the shape of coords.
     """
-    matrix = get_affine_transform(center, scale, 0, output_size, inverse=True, unbiased=unbiased)
-    return affine_transform(coords, matrix)
+    width, size = np.asarray(scale)[..., :1], np.asarray(output_size, dtype=np.float64)
+    center = np.asarray(center, dtype=np.float64)
+    if unbiased:
+        middle, per_pixel = (size - 1) / 2, np.float64(width) * PIXELS_PER_SCALE / size[0] * size / (size - 1)
+    else:
+        # the original's three points, one above the centre and one to its left, each rounded as it is computed
+        top = (center[..., 1:] - np.float64(width * PIXELS_PER_SCALE) * 0.5).astype(np.float32)
+        center = center.astype(np.float32)
+        left = center[..., :1] - (center[..., 1:] - top)
+        middle, per_pixel = size / 2, (np.float64(center) - np.concatenate([left, top], axis=-1)) / (size[0] / 2)
+    return (np.asarray(coords) - middle) * per_pixel[..., None, :] + center[..., None, :]
 
 
 def fliplr_joints(joints, visible, picture_width, flip_pairs):

@@ -4,16 +4,13 @@
 
 It draws an annotation file of train2017's size (118,287 pictures, 262,465 persons, 149,813 of them with keypoints,
 polygons, about 238 MB) into a temporary folder and reads it twice, each in a fresh process on one core: as train.py
-does, by lib.dataset.build.read_persons, and by pycocotools.coco.COCO alone. Pictures are not needed. Imports do not
-count in the seconds, but in the memory.
+does, by lib.dataset.build.read_persons, and by pycocotools.coco.COCO alone. Pictures are not needed. Seconds
+are the processor's. Imports do not count in them, but in the memory.
 """
 
 import argparse
 import json
 import os
-import platform
-import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +20,8 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
+
+from measuring import in_fresh_process, machine_line, peak_bytes, table
 
 from lib.utils.runtime import run_script
 
@@ -60,22 +59,22 @@ def draw_keypoints(rng):
     return int((visible > 0).sum()), numbers(np.column_stack([joints, visible]).ravel())
 
 
-def write_annotations(path):
-    """Writes the annotation file in pieces: a parent's memory would count in that of the processes it starts."""
+def write_annotations(path, pictures=PICTURES, persons=PERSONS, with_keypoints=WITH_KEYPOINTS):
+    """Writes an annotation file, piece by piece: a parent's memory would count in that of the processes it starts."""
     rng = np.random.default_rng(0)
     masks, poses = [draw_mask(rng) for _ in range(2000)], [draw_keypoints(rng) for _ in range(2000)]
     crowd, nothing = f'{{"counts": {numbers(rng.integers(1, 900, 250))},"size": [427,640]}}', numbers(np.zeros(51, int))
-    ids = np.sort(rng.choice(581_929, PICTURES, replace=False)) + 1
-    crowds = np.arange(PERSONS) % CROWD_EVERY == 0
-    posed = np.zeros(PERSONS, bool)
-    posed[rng.choice(np.flatnonzero(~crowds), WITH_KEYPOINTS, replace=False)] = True
+    ids = np.sort(rng.choice(581_929, pictures, replace=False)) + 1
+    crowds = np.arange(persons) % CROWD_EVERY == 0
+    posed = np.zeros(persons, bool)
+    posed[rng.choice(np.flatnonzero(~crowds), with_keypoints, replace=False)] = True
     with open(path, "w", encoding="utf-8") as file:
         file.write('{"info": {},"licenses": [],"images": [')
         for row, number in enumerate(ids.tolist()):
             width, height = ((640, 480), (480, 640), (640, 427))[row % 3]
             file.write("," * (row > 0) + IMAGE.format(id=number, width=width, height=height))
         file.write('],"annotations": [')
-        for row, picture in enumerate(rng.choice(ids, PERSONS).tolist()):
+        for row, picture in enumerate(rng.choice(ids, persons).tolist()):
             x, y, width, height = rng.uniform((0, 0, 20, 20), (300, 250, 330, 220))
             count, keypoints = poses[row % 2000] if posed[row] else (0, nothing)
             file.write("," * (row > 0) + PERSON.format(
@@ -91,17 +90,17 @@ def load_ours(folder):
     from lib.dataset.build import read_persons
 
     config = read_config(EXPERIMENT, {"DATASET.ROOT": str(folder)})
-    start = time.perf_counter()
+    start = time.process_time()
     persons = read_persons(config, training=True)
-    return time.perf_counter() - start, f"{len(persons):,} persons to train on"
+    return time.process_time() - start, f"{len(persons):,} persons to train on"
 
 
 def load_pycocotools(folder):
     from pycocotools.coco import COCO
 
-    start = time.perf_counter()
+    start = time.process_time()
     coco = COCO(folder / "annotations" / "person_keypoints_train2017.json")
-    return time.perf_counter() - start, f"{len(coco.anns):,} annotations as they stand"
+    return time.process_time() - start, f"{len(coco.anns):,} annotations as they stand"
 
 
 LOADERS = {"lib.dataset.build.read_persons": load_ours, "pycocotools.coco.COCO": load_pycocotools}
@@ -109,10 +108,8 @@ LOADERS = {"lib.dataset.build.read_persons": load_ours, "pycocotools.coco.COCO":
 
 def measure(name, folder):
     """One loader in a process of its own, on one core: its line of the table."""
-    words = [sys.executable, __file__, "--load", name, "--folder", str(folder)]
-    answer = subprocess.run(words, capture_output=True, text=True, check=True)
-    seconds, megabytes, what = json.loads(answer.stdout.splitlines()[-1])
-    return f"| {name} | {seconds:.1f} s | {megabytes / 1000:.2f} GB | {what} |"
+    seconds, megabytes, what = in_fresh_process(__file__, "--load", name, "--folder", folder)
+    return name, f"{seconds:.1f} s", f"{megabytes / 1000:.2f} GB", what
 
 
 def main():
@@ -123,18 +120,16 @@ def main():
     if arguments.load:
         os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
         seconds, what = LOADERS[arguments.load](arguments.folder)
-        print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, what]))
+        print(json.dumps([seconds, peak_bytes() / 1e6, what]))
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "annotations" / "person_keypoints_train2017.json"
         path.parent.mkdir()
         write_annotations(path)
-        print(f"{platform.processor() or platform.machine()}, one core, Python {platform.python_version()}")
-        print(f"{PICTURES:,} pictures, {PERSONS:,} persons, {WITH_KEYPOINTS:,} with keypoints, "
-              f"{path.stat().st_size / 1e6:.0f} MB")  # fmt: skip
-        print("| reader | time | peak memory | read |\n|---|---|---|---|")
-        for name in LOADERS:
-            print(measure(name, folder), flush=True)
+        print(machine_line())
+        print(f"\n{PICTURES:,} pictures, {PERSONS:,} persons, {WITH_KEYPOINTS:,} with keypoints, "
+              f"{path.stat().st_size / 1e6:.0f} MB; one core. Wanted: under 60 s and 2 GB.")  # fmt: skip
+        print(table(("reader", "time", "peak memory", "read"), [measure(name, folder) for name in LOADERS]))
 
 
 if __name__ == "__main__":

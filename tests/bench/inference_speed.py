@@ -7,11 +7,9 @@ seconds from the start of deploy.py to its end, with one picture.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import cv2
@@ -19,6 +17,8 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
+
+from measuring import interleaved_ms, machine_line, median_ms, table
 
 from lib.core.build import open_network
 from lib.core.config import read_config
@@ -30,27 +30,10 @@ PICTURE_SIZE, BOX = (720, 1280, 3), (400, 100, 300, 560)
 MEASURED = ("preprocess", "network", "decode")
 
 
-def median_ms(action, rounds):
-    """The median time of an action in milliseconds, after three runs that do not count."""
-    times = []
-    for number in range(rounds + 3):
-        start = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - start)
-        if number < 3:
-            times.clear()
-    return 1000 * float(np.median(times))
-
-
-def say(name, milliseconds):
-    print(f"{name:<52}{milliseconds:8.2f} ms", flush=True)
-
-
 def measure_deployment(predictor, picture, rounds):
-    """Prints deploy.py's times for one person, and what the network alone takes in the same session."""
+    """deploy.py's times for one person, and what the network alone takes in the same session: rows, and a line."""
     run, (width, height) = predictor.run, predictor.metadata.image_size
     values = crops_to_input(np.zeros((1, height, width, 3), np.uint8))
-    bare = median_ms(lambda: run.session.run([run.output], {run.input.name: values}), rounds)
     parts = {name: [] for name in MEASURED}
 
     def predict():
@@ -59,26 +42,27 @@ def measure_deployment(predictor, picture, rounds):
         for name in MEASURED:
             parts[name].append(1000 * predictor.clock.seconds[name])
 
-    total = median_ms(predict, rounds)
-    say("ONNX Runtime, session.run alone", bare)
-    say("deployment, picture and box to joints", total)
-    for name in MEASURED:
-        say(f"  of which {name}", float(np.median(parts[name][3:])))
-    eight = median_ms(lambda: predictor.predict(picture, [BOX] * 8), max(3, rounds // 4))
-    print(
-        f"persons a second: {1000 / total:.1f} one by one, {8000 / eight:.1f} in batches of 8, "
-        f"{total * 8 / eight:.2f} times as many"
+    bare, total = interleaved_ms(
+        lambda: run.session.run([run.output], {run.input.name: values}), predict, rounds=rounds
     )
+    rows = [("ONNX Runtime, session.run alone", bare), ("deployment, picture and box to joints", total)]
+    rows += [(f"of which {name}", float(np.median(parts[name][3:]))) for name in MEASURED]
+    eight = median_ms(lambda: predictor.predict(picture, [BOX] * 8), max(3, rounds // 4))
+    line = (
+        f"Deployment takes {total / bare:.2f} times what the network alone does. Persons a second: {1000 / total:.1f} "
+        f"one by one, {8000 / eight:.1f} in batches of 8, {total * 8 / eight:.2f} times as many."
+    )
+    return rows, line
 
 
 def measure_start(arguments, count=5):
-    """The median seconds of a whole deploy.py with one picture."""
+    """A line with the median seconds of a whole deploy.py with one picture."""
     with tempfile.TemporaryDirectory() as folder:
         cv2.imwrite(f"{folder}/x.jpg", np.full((480, 640, 3), 99, np.uint8))
         words = [sys.executable, ROOT / "pose_estimation" / "deploy.py", "--provider", "cpu"]
         words += ["--img", f"{folder}/x.jpg", "--model", arguments.model, "--output", folder]
         start = median_ms(lambda: subprocess.run(words, check=True, capture_output=True), count)
-    print(f"deploy.py from start to end, one picture: {start / 1000:.2f} s")
+    return f"deploy.py from start to end, one picture: {start / 1000:.2f} s."
 
 
 def main():
@@ -91,20 +75,21 @@ def main():
     prepare_processor()
     picture = np.random.default_rng(0).integers(0, 256, PICTURE_SIZE, dtype=np.uint8)
     predictor = OnnxPosePredictor(arguments.model, provider="cpu")
-    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start; {predictor.lines[0]}")
-    measure_deployment(predictor, picture, arguments.rounds)
+    print(f"{machine_line('cv2', 'onnxruntime')}; {predictor.lines[0].removeprefix('=> ')}\n")
+    rows, line = measure_deployment(predictor, picture, arguments.rounds)
     width, height = predictor.metadata.image_size
     crops = np.zeros((1, height, width, 3), np.uint8)
     try:
         network, values = cv2.dnn.readNetFromONNX(str(arguments.model)), crops_to_input(crops)
         forward = median_ms(lambda: network.setInput(values) or network.forward(), arguments.rounds)
-        say("cv2.dnn, the network alone", forward)
+        rows.append(("cv2.dnn, the network alone", forward))
     except cv2.error as error:
         print(f"cv2.dnn cannot run it: {' '.join(str(error).split())[:150]}")
     config = read_config(arguments.cfg, {"TEST.MODEL_FILE": arguments.model_file, "GPUS": "cpu"})
     run, _ = open_network(config)
-    say("Paddle eager, the network with its normalisation", median_ms(lambda: run(crops), arguments.rounds))
-    measure_start(arguments)
+    rows.append(("Paddle eager, the network with its normalisation", median_ms(lambda: run(crops), arguments.rounds)))
+    print(f"{line} {measure_start(arguments)}")
+    print(table(("what", "time"), [(name, f"{milliseconds:.2f} ms") for name, milliseconds in rows]))
 
 
 if __name__ == "__main__":

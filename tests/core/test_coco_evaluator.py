@@ -356,3 +356,20 @@ def check_refusal(folder, content, complaint):
         COCOEvaluator(truth_of(np.zeros((1, 3, 2)), THREE), None, THREE).evaluate_file(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: ") and "\n" not in message and len(message) < 400
+
+
+@pytest.mark.parametrize("wrong", ["a person less", "a joint less", "a score less", "not finite"])
+def test_predictions_of_other_persons_or_not_finite_are_refused(wrong):
+    joints = two_persons(3)
+    predictions, scores = joints.copy(), np.ones((2, 3))
+    if wrong == "a person less":
+        predictions, scores = predictions[:1], scores[:1]
+    elif wrong == "a joint less":
+        predictions = predictions[:, :2]
+    elif wrong == "a score less":
+        scores = scores[:, :2]
+    else:
+        predictions[1, 2, 0] = math.nan
+    evaluator = COCOEvaluator(truth_of(joints, THREE), persons_of([7, 7]), THREE)
+    with pytest.raises(UserError, match="expected finite ones of 2 persons with 3 joints"):
+        evaluator.evaluate(predictions, scores)

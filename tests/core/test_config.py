@@ -98,10 +98,10 @@ def test_an_unknown_key_of_the_command_line_is_named_with_the_nearest(refusal):
 
 def test_keys_that_nothing_reads_are_said_once_in_one_line(read):
     said = []
-    config = read("CUDNN: {BENCHMARK: true}\nTRAIN: {GAMMA1: 0.99, RESUME: false, LR: 0.1}", warn=said.append)
+    config = read("CUDNN: {ENABLED: true}\nTRAIN: {GAMMA1: 0.99, RESUME: false, LR: 0.1}", warn=said.append)
     assert config.train.lr == 0.1
     assert len(said) == 1
-    assert all(key in said[0] for key in ("experiment.yaml", "CUDNN.BENCHMARK", "TRAIN.GAMMA1", "TRAIN.RESUME"))
+    assert all(key in said[0] for key in ("experiment.yaml", "CUDNN.ENABLED", "TRAIN.GAMMA1", "TRAIN.RESUME"))
     assert "TRAIN.LR" not in said[0]
 
 
@@ -256,12 +256,21 @@ def test_a_skeleton_of_ones_own_holds_what_its_entry_says(read):
     assert skeleton.flip_pairs == ((1, 2),)
 
 
+@pytest.mark.parametrize("pairs", ["[[right_thumb, left_thumb]]", "[[left_thumb, right_thumb]]", "~"])
+def test_flip_pairs_may_be_given_or_follow_from_the_names(read, pairs):
+    assert read(own_skeleton(f"FLIP_PAIRS: {pairs}")).skeleton.flip_pairs == ((1, 2),)
+
+
 @pytest.mark.parametrize(
-    ("pairs", "flip_pairs"),
-    [("[]", ()), ("[[left_thumb, wrist]]", ((0, 1),)), ("[[right_thumb, left_thumb]]", ((1, 2),)), ("~", ((1, 2),))],
+    ("pairs", "said"),
+    [
+        ("[]", "left_thumb and right_thumb are not paired"),
+        ("[[left_thumb, wrist]]", "left_thumb is paired with wrist, but its name says right_thumb"),
+    ],
 )
-def test_flip_pairs_may_be_given_or_be_none_at_all(read, pairs, flip_pairs):
-    assert read(own_skeleton(f"FLIP_PAIRS: {pairs}")).skeleton.flip_pairs == flip_pairs
+def test_flip_pairs_that_contradict_the_names_are_refused(read, pairs, said):
+    with pytest.raises(UserError, match=f"FLIP_PAIRS: {said}"):
+        read(own_skeleton(f"FLIP_PAIRS: {pairs}"))
 
 
 @pytest.mark.parametrize(
@@ -338,6 +347,8 @@ COCO_FORM = "DATASET: {DATASET: coco}\nMODEL: {NUM_JOINTS: 17}\n"
         ("DATASET: {PROB_HALF_BODY: 1.3}", "DATASET.PROB_HALF_BODY", "less than or equal to 1"),
         ("TRAIN: {EMA: 1}", "TRAIN.EMA", "less than 1"),
         ("TEST: {DECODE: darc}", "TEST.DECODE", "'dark'"),
+        ("DATASET: {CACHE: pictures}", "DATASET.CACHE", "'crops'"),
+        ("DATASET: {DECODE_REDUCED: validation}", "DATASET.DECODE_REDUCED", "'all'"),
     ],
 )
 def test_options_that_cannot_work_together_are_refused_by_name(refusal, text, key, said):
@@ -451,8 +462,8 @@ def test_the_configuration_cannot_be_changed(read, section, name):
         "MODEL: {DEPTH: 18, EXTRA: {NUM_DECONV_KERNELS: [2, 3, 4]}}\nTRAIN: {LR: 1e-5, LR_STEP: []}\nGPUS: ''",
         "MODEL: {EXTRA: {NUM_LAYERS: 34}}\nDATASET: {ROOT: 'a: b # c'}",
         "DATASET: {SKELETON: coco}\nMODEL: {NUM_JOINTS: 17}",
-        own_skeleton("LIMBS: [[wrist, left_thumb]], SIGMAS: [0.1, 0.2, 1], INDICES: [5, 0, 2], FLIP_PAIRS: []"),
-        own_skeleton("NAME: hand, PCK_REFERENCE: [wrist, left_thumb], FLIP_PAIRS: [[left_thumb, wrist]]"),
+        own_skeleton("LIMBS: [[wrist, left_thumb]], SIGMAS: [0.1, 0.2, 1], INDICES: [5, 0, 2]"),
+        own_skeleton("NAME: hand, PCK_REFERENCE: [wrist, left_thumb], FLIP_PAIRS: [[right_thumb, left_thumb]]"),
     ],
 )
 def test_a_written_configuration_reads_back_as_itself(read, text):
@@ -466,7 +477,7 @@ def test_a_written_configuration_reads_back_as_itself(read, text):
 def test_a_written_configuration_holds_every_key_in_upper_case(read):
     tree = yaml.safe_load(dump_config(read()))
     assert set(tree) == {"GPUS", "DATA_DIR", "OUTPUT_DIR", "LOG_DIR", "WORKERS", "PRINT_FREQ", "DATASET", "MODEL",
-                         "LOSS", "TRAIN", "TEST", "DEBUG"}  # fmt: skip
+                         "LOSS", "TRAIN", "TEST", "DEBUG", "CUDNN"}  # fmt: skip
     assert tree["TRAIN"]["LR_STEP"] == [90, 120]
 
 

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import toy
 
 from lib.core.config import read_config
 from lib.utils.errors import RunError
+from lib.utils.stop import StopSignals
 
 
 class Lines(list):
@@ -70,7 +72,7 @@ class Evaluator:
         self.scores, self.trainer, self.biases = iter(scores), None, []
 
     def evaluate(self, predictions, scores):
-        self.biases.append(self.trainer.network.final_layer.bias.numpy().copy())
+        self.biases.append(self.trainer.learner.network.final_layer.bias.numpy().copy())
         return {"Mean": next(self.scores), "Mean@0.1": 0.0}
 
 
@@ -119,12 +121,78 @@ def test_an_interrupted_training_that_goes_on_ends_bit_equal_to_an_uninterrupted
 
     assert_same(weights(whole / "final_state.pdparams"), weights(halved / "final_state.pdparams"))
     assert_same(weights(whole / "model_best.pdparams"), weights(halved / "model_best.pdparams"))
-    first, second = (each.optimizer.state_dict() for each in (trainer, resumed))
+    first, second = (each.learner.optimizer.state_dict() for each in (trainer, resumed))
     assert first.pop("LR_Scheduler") == second.pop("LR_Scheduler")
     assert_same({name: np.array(value) for name, value in first.items()},
                 {name: np.array(value) for name, value in second.items()})  # fmt: skip
     assert trainer.progress == resumed.progress
     assert [row["epoch"] for row in json.loads((halved / "history.json").read_text())] == [0, 1, 2, 3]
+
+
+class Signals(Lines):
+    """A log that sends this process a signal at a line that starts so."""
+
+    def __init__(self, number, at):
+        super().__init__()
+        self.number, self.at = number, at
+
+    def info(self, line):
+        self.append(line)
+        if self.at in line:
+            signal.raise_signal(self.number)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "at", "done", "overrides"),
+    [
+        (signal.SIGINT, "Epoch: [1][0/4]", "epoch 1 after 2 of 4 steps", {"WORKERS": 2}),
+        (signal.SIGTERM, "Epoch: [1][0/4]", "epoch 1 after 2 of 4 steps", {"TRAIN.ACCUMULATE": 2, "TRAIN.EMA": 0.9}),
+        (signal.SIGINT, "Test: [0/1]", "epoch 0 after 4 of 4 steps", {"TRAIN.LR_TYPE": "MultiStepDecay"}),
+    ],
+)
+def test_a_run_that_is_stopped_by_a_signal_goes_on_with_the_next_step(
+    paddle, config_of, make_trainer, tmp_path, number, at, done, overrides
+):
+    config = config_of({"TRAIN.BATCH_SIZE": 2, "TRAIN.LR_STEP": [0], **overrides})
+    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    whole.mkdir()
+    halved.mkdir()
+    with paddle.utils.unique_name.guard():
+        trainer = make_trainer(config)
+        trainer.run(whole, Lines())
+    with paddle.utils.unique_name.guard(), pytest.raises(KeyboardInterrupt) as caught:
+        make_trainer(config).run(halved, Signals(number, at))
+    message, sent = caught.value.args
+    assert message == f"stopped in {done}, which are saved; go on with --resume_model {halved}" and sent == number
+    assert signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+    with paddle.utils.unique_name.guard():
+        resumed = make_trainer(config, halved)
+        lines = Lines()
+        resumed.run(halved, lines)
+    assert not [line for line in lines if "Epoch: [1][0/4]" in line] or "[1]" not in at
+    assert_same(weights(whole / "final_state.pdparams"), weights(halved / "final_state.pdparams"))
+    assert trainer.progress == resumed.progress and "begun" not in resumed.progress
+    assert trainer.scheduler.get_lr() == resumed.scheduler.get_lr()
+
+
+def test_a_second_signal_ends_the_work_at_once():
+    with StopSignals() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop.asked == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+
+
+def test_an_epoch_that_was_begun_with_other_batches_begins_anew(paddle, config_of, make_trainer, tmp_path):
+    config = config_of({"TRAIN.BATCH_SIZE": 2})
+    with paddle.utils.unique_name.guard(), pytest.raises(KeyboardInterrupt):
+        make_trainer(config).run(tmp_path, Signals(signal.SIGINT, "Epoch: [0][0/4]"))
+    make = toy.import_script("train").make_trainer
+    line, trainer = make(config, tmp_path)
+    assert line.endswith("with epoch 0, of which 2 steps are done") and trainer.scheduler.last_epoch == 2
+    line, trainer = make(config_of({"TRAIN.BATCH_SIZE": 4}), tmp_path)
+    assert line.endswith("with epoch 0") and trainer.scheduler.last_epoch == 0 and "begun" not in trainer.progress
 
 
 @pytest.fixture
@@ -139,7 +207,7 @@ def resume(paddle, config_of, tmp_path):
         trainer.progress |= {"epoch": 1, "best": 50.0}
         if not with_measure:  # which earlier versions did not keep
             del trainer.progress["measure"]
-        save_checkpoint(tmp_path, trainer.network, trainer.optimizer, trainer.progress)
+        save_checkpoint(tmp_path, trainer.learner.network, trainer.learner.optimizer, trainer.progress)
         return make(config_of(overrides), tmp_path)
 
     return resume
@@ -177,14 +245,14 @@ def test_a_loss_that_is_not_a_number_stops_and_names_epoch_step_rate_and_picture
 ):
     config = config_of({"TRAIN.LR_TYPE": "MultiStepDecay"})
     trainer = make_trainer(config)
-    criterion, losses = trainer.criterion, []
+    criterion, losses = trainer.learner.criterion, []
 
     class Poisoned(paddle.nn.Layer):
         def forward(self, *arguments):
             losses.append(criterion(*arguments))
             return losses[-1] * (math.nan if len(losses) == 4 else 1)  # an epoch of two steps, one step, this one
 
-    trainer.criterion = Poisoned()
+    trainer.learner.criterion = Poisoned()
     trainer.evaluator = Evaluator([30.0, 40.0])
     trainer.evaluator.trainer = trainer
     with pytest.raises(RunError) as caught:
@@ -206,17 +274,65 @@ def test_a_loss_that_is_not_a_number_stops_and_names_epoch_step_rate_and_picture
 
 def test_weights_that_broke_in_the_last_step_of_an_epoch_replace_nothing(config_of, make_trainer, tmp_path):
     trainer = make_trainer(config_of({"TRAIN.BATCH_SIZE": 8}))
-    train_step = trainer.train_step
+    learn = trainer.learner.learn
 
-    def breaking_step(*arguments):
-        value = train_step(*arguments)
-        trainer.network.final_layer.bias.set_value(np.full(16, np.nan, "float32"))
+    def breaking_step(*arguments, **named):
+        value = learn(*arguments, **named)
+        trainer.learner.network.final_layer.bias.set_value(np.full(16, np.nan, "float32"))
         return value
 
-    trainer.train_step = breaking_step
-    with pytest.raises(RunError, match="heatmaps are not finite"):
+    trainer.learner.learn = breaking_step
+    with pytest.raises(RunError, match="the validation loss is nan at step 0: weights not finite"):
         trainer.run(tmp_path, Lines())
     assert not list(tmp_path.glob("*.pd*"))
+
+
+def test_the_log_is_read_from_the_device_every_print_freq_steps_and_at_the_end(config_of, make_trainer, tmp_path):
+    every, seldom = (
+        make_trainer(config_of(still({"TRAIN.BATCH_SIZE": 3, "PRINT_FREQ": freq}))) for freq in (1, 2)
+    )
+    lines, fewer = Lines(), Lines()
+    rows = []
+    for trainer, log in ((every, lines), (seldom, fewer)):
+        trainer.log = log
+        rows.append(trainer.train_epoch(0))
+    assert rows[0] == rows[1]  # all three steps count, said or not
+    assert [re.search(r"Epoch: \[0\]\[(\d)/3\]", line)[1] for line in fewer] == ["0", "2"]
+    losses = [re.search(r"Loss (\S+ \S+)", line)[1] for line in lines]
+    assert [re.search(r"Loss (\S+ \S+)", line)[1] for line in fewer] == [losses[0], losses[2]]
+
+
+def test_a_loss_that_is_not_a_number_is_found_among_the_steps_since_the_last_line(paddle, config_of, make_trainer):
+    trainer = make_trainer(config_of({"TRAIN.BATCH_SIZE": 1, "PRINT_FREQ": 5}))
+    criterion, losses = trainer.learner.criterion, []
+
+    def poisoned(*arguments):
+        losses.append(criterion(*arguments))
+        return losses[-1] * (math.inf if len(losses) == 3 else 1)
+
+    trainer.learner.criterion, trainer.log = poisoned, Lines()
+    with pytest.raises(RunError, match=r"epoch 0, step 2, learning rate 0\.0008\d+; pictures \S+\.jpg, \.\.\. Lower"):
+        trainer.train_epoch(0)
+    assert len(losses) == 6  # those of steps 3 to 5 were on their way
+
+
+@pytest.mark.parametrize("persons", [8, 7])  # the last step of the optimizer is of a whole batch and a smaller one
+def test_batches_that_share_a_step_do_what_one_batch_of_all_of_them_does(paddle, config_of, make_trainer, persons):
+    learnt = []
+    for overrides in ({"TRAIN.BATCH_SIZE": 4}, {"TRAIN.BATCH_SIZE": 2, "TRAIN.ACCUMULATE": 2}):
+        trainer = make_trainer(config_of(still(overrides | {"TRAIN.OPTIMIZER": "sgd", "TRAIN.LR": 100.0})))
+        trainer.log, network = Lines(), trainer.learner.network
+        trainer.train_loader.sampler.length = persons
+        network.train = network.eval  # BatchNorm's own statistics are of each batch
+        before = network.final_layer.weight.numpy()
+        row = trainer.train_epoch(0)
+        learnt.append((row, {name: weight.numpy() for name, weight in network.state_dict().items()}))
+        assert trainer.scheduler.last_epoch == 2 and np.abs(network.final_layer.weight.numpy() - before).max() > 1e-5
+    (first, weights_of_one), (second, weights_of_two) = learnt
+    assert second["train_loss"] == pytest.approx(first["train_loss"], rel=1e-5)
+    for name, weight in weights_of_one.items():
+        tolerance = 1e-4 * max(1, np.abs(weight).max())  # rounding: 1e-5 measured; 4 + 3 taken alike would be 1e-1
+        np.testing.assert_allclose(weights_of_two[name], weight, atol=tolerance, rtol=0, err_msg=name)
 
 
 @pytest.mark.slow
@@ -309,7 +425,7 @@ class TestValidation:
         from lib.core.validation import validate
         from lib.dataset.build import build_dataset, build_loader
 
-        config = config_of()
+        config = config_of({"TEST.FLIP_TEST": False})
         dataset = build_dataset(config, training=False)
         loader = build_loader(config, dataset, training=False)
         heatmaps = np.random.default_rng(0).random((4, 16, 16, 16), dtype=np.float32)

@@ -6,9 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from clips import SIZE, write_video
+from clips import SIZE, full_disk, write_other_video, write_video
 
 from lib.core.media import (
+    PROBE,
     VideoFile,
     find_media,
     image_id_of,
@@ -16,9 +17,10 @@ from lib.core.media import (
     refuse_replacing,
     result_names,
     video_writer,
+    writable_rate,
     write_picture,
 )
-from lib.utils.errors import RunError, UserError
+from lib.utils.errors import ItemError, RunError, UserError
 
 # -- what a path means -----------------------------------------------------------------------------------------------
 
@@ -170,6 +172,46 @@ def test_frames_that_cannot_be_decoded_are_left_out_and_counted(monkeypatch, fra
     assert video.missing() == missing
 
 
+@pytest.mark.parametrize(
+    ("frames", "count", "numbers", "missing"),
+    [
+        ([FRAME] * 3, 10, [0, 1, 2], 0),  # a guess of too many
+        ([FRAME] * 3 + [None, None, FRAME], 2, [0, 1, 2, 5], 2),  # of too few
+        ([FRAME, None, FRAME, None], 100, [0, 2], 1),
+    ],
+)
+@pytest.mark.parametrize("name", ["x.mkv", "x.WEBM", "x.mpg"])
+def test_without_a_table_of_frames_only_those_left_out_before_the_end_count(
+    monkeypatch, name, frames, count, numbers, missing
+):
+    monkeypatch.setattr(cv2, "VideoCapture", lambda _: Capture(frames, count))
+    video, read = frames_of(name)
+    assert [number for number, _ in read] == numbers
+    assert video.missing() == missing
+
+
+@pytest.mark.parametrize(("name", "encoder", "count"), [("x.wmv", "WMV2", 1), ("x.mpg", "MPG1", 50)])
+def test_a_whole_video_whose_header_guesses_misses_nothing(tmp_path, name, encoder, count):
+    path = write_other_video(tmp_path / name, encoder, count, rate=25 if count > 1 else 7)
+    video, frames = frames_of(path)
+    assert len(frames) == count and video.missing() == 0
+    if name == "x.wmv":  # a hundred more than there are
+        assert video.count > 100
+
+
+@pytest.mark.parametrize("name", ["x.mkv", "x.avi"])
+def test_a_broken_frame_in_the_middle_is_left_out_and_counted_in_every_kind_of_file(tmp_path, name):
+    path = write_other_video(tmp_path / name, "MJPG", 10)
+    data, start = bytearray(path.read_bytes()), -1
+    for _ in range(6):
+        start = data.index(b"\xff\xd8\xff", start + 1)
+    data[start : start + 600] = bytes(600)
+    path.write_bytes(data)
+    video, frames = frames_of(path)
+    assert [number for number, _ in frames] == [0, 1, 2, 3, 4, 6, 7, 8, 9]
+    assert video.missing() == 1
+
+
 @pytest.mark.parametrize("rate", [0.0, float("nan"), -1.0, 90000.0])
 def test_a_rate_that_cannot_be_becomes_the_usual_one(monkeypatch, rate):
     monkeypatch.setattr(cv2, "VideoCapture", lambda _: Capture([FRAME], 1, rate))
@@ -186,8 +228,59 @@ def test_a_video_that_failed_leaves_nothing(tmp_path):
 def test_a_video_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
     closed = type("Closed", (), {"isOpened": lambda self: False, "release": lambda self: None})
     monkeypatch.setattr(cv2, "VideoWriter", lambda *_: closed())
-    with pytest.raises(RunError, match=r"x\.mp4 cannot be written"), video_writer(tmp_path / "x.mp4", 10, SIZE):
+    said = r"x\.mp4 cannot be written: this OpenCV has no encoder for \.mp4"
+    with pytest.raises(ItemError, match=said), video_writer(tmp_path / "x.mp4", 10, SIZE):
         pass
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("rate", [0.001, 1 / 3, 24000 / 1001, 30000 / 1001, 29.97002997, 60, 119.997, 999.99, 1000])
+def test_every_rate_is_written_as_nearly_as_mpeg_4_can(tmp_path, rate):
+    video = VideoFile(write_video(tmp_path / "x.mp4", rate=rate))
+    assert video.count == 5
+    # three decimals, and where the numerator has no room for them, five digits
+    assert video.rate == pytest.approx(writable_rate(rate), rel=1e-6) == pytest.approx(rate, abs=0.00101, rel=5e-5)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 48), (63, 47), (64, 47), (63, 48)])
+def test_odd_sides_lose_nothing_and_gain_a_copy_of_the_last_row_or_column(tmp_path, size):
+    width, height = size
+    video, frames = frames_of(write_video(tmp_path / "x.mp4", count=3, size=size))
+    assert video.size == (width + width % 2, height + height % 2) and len(frames) == 3
+    picture = np.zeros((height, width, 3), np.uint8)
+    picture[-1:, -1:] = 200
+    with video_writer(tmp_path / "corner.mp4", 10, size) as writer:
+        writer.write(picture)
+    ((_, frame),) = frames_of(tmp_path / "corner.mp4")[1]
+    assert frame[-1, -1].mean() > 100
+
+
+def test_pictures_too_large_for_an_mp4_are_one_line_that_says_so(tmp_path, capfd):
+    with video_writer(tmp_path / "good.mp4", 10, (8190, 16)) as writer:
+        writer.write(np.zeros((16, 8190, 3), np.uint8))
+    said = r"x\.mp4 cannot be written: an \.mp4 has at most 8190 pixels on a side, these are 8191x16"
+    with pytest.raises(ItemError, match=said), video_writer(tmp_path / "x.mp4", 10, (8191, 16)):
+        pass
+    assert os.listdir(tmp_path) == ["good.mp4"] and capfd.readouterr() == ("", "")
+
+
+def test_a_picture_of_another_size_than_the_first_is_in_the_video_too(tmp_path):
+    with video_writer(tmp_path / "x.mp4", 10, SIZE) as writer:
+        for side in (48, 30):
+            writer.write(np.full((side, 64, 3), 100, np.uint8))
+    video, frames = frames_of(tmp_path / "x.mp4")
+    assert len(frames) == 2 and video.size == SIZE
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the limit of a file's size is of POSIX")
+@pytest.mark.parametrize("room", [0, 2 * PROBE])
+def test_a_full_disk_is_no_fault_of_the_video(tmp_path, room):
+    noise = np.random.default_rng(0).integers(0, 256, (10, 256, 256, 3), dtype=np.uint8)
+    refused = pytest.raises(RunError, match=r"cannot write .*x\.mp4")
+    with refused as caught, full_disk(room), video_writer(tmp_path / "x.mp4", 10, (256, 256)) as writer:
+        for picture in noise:
+            writer.write(picture)
+    assert not isinstance(caught.value, ItemError) and os.listdir(tmp_path) == []
 
 
 # -- pictures --------------------------------------------------------------------------------------------------------

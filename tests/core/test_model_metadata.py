@@ -32,3 +32,10 @@ def test_a_value_that_cannot_be_is_one_line(change, said):
     values = {**json.loads(ModelMetadata(MPII, (256, 256)).to_json()), **change}
     with pytest.raises(UserError, match=said):
         from_json(json.dumps(values))
+
+
+def test_pairs_that_contradict_the_joints_names_are_refused():
+    values = json.loads(ModelMetadata(MPII, (256, 256)).to_json())
+    values["skeleton"]["mirror_pairs"] = values["skeleton"]["mirror_pairs"][:-1]
+    with pytest.raises(UserError, match=r"mirror_pairs: right_\w+ and left_\w+ are not paired"):
+        from_json(json.dumps(values))

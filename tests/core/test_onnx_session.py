@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lib.core import onnx_session
-from lib.core.onnx_session import open_session, picture_input, running, running_on
+from lib.core.onnx_session import open_session, picture_input, run_pictures, running, running_on
 from lib.utils.errors import RunError, UserError
 
 pytest.importorskip("onnx")
@@ -97,6 +97,23 @@ def test_an_error_while_running_is_a_run_error_of_one_line():
 def test_the_input_is_read_with_its_open_sizes(path, shape, expected):
     found = picture_input(FakeSession(shape), path)
     assert (found.channels_last, found.sides, found.batch) == expected
+    pictures = np.zeros((2, 3, 96, 64), np.float32)
+    assert found.arranged(pictures).shape == ((2, 96, 64, 3) if found.channels_last else pictures.shape)
+
+
+def test_a_batch_size_that_the_file_fixes_is_kept_to():
+    class Doubling(FakeSession):
+        asked = []
+
+        def run(self, outputs, values):
+            self.asked.append((outputs, values["x"][:, 0, 0, 0].tolist()))
+            return [2 * values["x"]]
+
+    session = Doubling((4, 3, 2, 2))
+    pictures = np.broadcast_to(np.arange(6, dtype=np.float32)[:, None, None, None], (6, 3, 2, 2))
+    found = run_pictures(session, "x.onnx", picture_input(session, "x.onnx"), "y", pictures)
+    np.testing.assert_array_equal(found, 2 * pictures)
+    assert session.asked == [(["y"], [0, 1, 2, 3]), (["y"], [4, 5, 5, 5])]
 
 
 @pytest.mark.parametrize("shape", [("N", 3, "h"), ("N", 1, "h", "w"), ("N", "c", "h", "w")])

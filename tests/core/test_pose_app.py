@@ -2,20 +2,21 @@
 
 import json
 import logging
+import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from clips import write_video
+from clips import full_disk, write_video
 
 from lib.core.media import Frame, VideoFile
-from lib.core.people import NOBODY, GivenBoxes, People, PeopleFinder, WholePicture
+from lib.core.people import NOBODY, FileBoxes, GivenBoxes, People, PeopleFinder, WholePicture
 from lib.core.pose_app import MOST_FRAMES, PoseApp, in_groups, run_app
 from lib.core.pose_results import ResultSettings
 from lib.core.predictor import PosePredictor, PoseSettings
 from lib.core.skeletons import Skeleton
-from lib.utils.errors import RunError, UserError
+from lib.utils.errors import ItemError, RunError, UserError
 
 SKELETON = Skeleton("three", ("top", "left_end", "right_end"), limbs=(("top", "left_end"),))
 
@@ -151,6 +152,49 @@ def test_a_full_disk_ends_the_work(app, picture, tmp_path, monkeypatch):
         app().run([picture("a.png"), picture("b.png")])
 
 
+class Failing(PeopleFinder):
+    """A detector that fails with the pictures of these names, or the frames of these numbers."""
+
+    def __init__(self, *places):
+        self.places = places
+
+    def __call__(self, frame):
+        if (frame.path.name if frame.number is None else frame.number) in self.places:
+            raise RunError("d.onnx cannot be run: out of memory")
+        return WholePicture()(frame)
+
+
+def test_a_picture_that_the_detector_fails_with_is_left_out(app, picture, tmp_path, caplog):
+    paths = [picture("a.png"), picture("b.png"), picture("c.png")]
+    assert app(Failing("b.png")).run(paths) == 1
+    assert "problem: d.onnx cannot be run: out of memory" in caplog.messages
+    assert results_of(tmp_path) == ["a_pose.jpg", "a_pose.json", "c_pose.jpg", "c_pose.json"]
+    with pytest.raises(ItemError, match="out of memory"):
+        app(Failing("b.png")).run(paths[1:2])
+
+
+def test_a_picture_whose_results_can_have_no_name_or_no_place_is_left_out(app, picture, tmp_path, caplog):
+    (tmp_path / "out" / "b_pose.jpg").mkdir(parents=True)
+    (tmp_path / "out" / "b_pose.jpg" / "x").touch()
+    long = picture("n" * 240 + ".png")
+    assert app().run([picture("a.png"), picture("b.png"), long, picture("c.png")]) == 2
+    problems = [line for line in caplog.messages if line.startswith("problem: ")]
+    assert "b_pose.jpg: Is a directory" in problems[0] and "File name too long" in problems[1]
+    assert results_of(tmp_path) == ["a_pose.jpg", "a_pose.json", "b_pose.jpg", "c_pose.jpg", "c_pose.json"]
+
+
+def test_a_network_that_fails_ends_the_work(app, picture, tmp_path):
+    def failing(crops):
+        if crops.any():
+            raise RunError("x.onnx cannot be run: out of memory")
+        return run(crops)
+
+    clips = [write_video(tmp_path / name, count=2) for name in ("a.mp4", "b.mp4")]
+    for paths in (clips, [picture("a.png"), picture("b.png")]):
+        with pytest.raises(RunError, match="out of memory"):
+            app(network=failing).run(paths)
+
+
 def test_a_script_says_what_happened_and_its_exit_code_too(app, picture, tmp_path, caplog):
     run_app(app(), [picture()], ["=> a line"])
     assert caplog.messages[0] == "=> a line"
@@ -199,6 +243,59 @@ def test_frames_whose_boxes_cannot_be_go_through_without_people(app, tmp_path, c
     assert caplog.messages[-1] == f"problem: 2 frames of {tmp_path / 'clip.mp4'}: a box lies outside"
     lines = (tmp_path / "out" / "clip_pose.jsonl").read_text().splitlines()
     assert [len(json.loads(line)["persons"]) for line in lines] == [1, 0, 0, 0, 1]
+
+
+def test_frames_that_the_detector_fails_with_go_through_without_people(app, tmp_path, caplog):
+    paths = [write_video(tmp_path / "clip.mp4"), write_video(tmp_path / "other.mp4", count=1)]
+    assert app(Failing(1, 3)).run(paths) == 1
+    assert f"problem: 2 frames of {paths[0]}: d.onnx cannot be run: out of memory" in caplog.messages
+    lines = (tmp_path / "out" / "clip_pose.jsonl").read_text().splitlines()
+    assert [len(json.loads(line)["persons"]) for line in lines] == [1, 0, 1, 0, 1]
+    assert "other_pose.mp4" in results_of(tmp_path)
+
+
+def test_a_video_that_cannot_be_written_is_left_out(app, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("lib.core.media.LONGEST_VIDEO_SIDE", 64)
+    paths = [write_video(tmp_path / "a.mp4", count=2), write_video(tmp_path / "b.mp4", count=2)]
+    monkeypatch.setattr("lib.core.media.LONGEST_VIDEO_SIDE", 60)
+    with pytest.raises(ItemError, match="a_pose.mp4 cannot be written"):
+        app().run(paths[:1])
+    paths.append(write_video(tmp_path / "small.mp4", count=2, size=(32, 32)))
+    assert app().run(paths) == 2
+    problems = [line for line in caplog.messages if line.startswith("problem: ")]
+    assert ["a_pose.mp4 cannot be" in problems[0], "b_pose.mp4 cannot be" in problems[1]] == [True, True]
+    assert results_of(tmp_path) == ["small_pose.jsonl", "small_pose.mp4"]
+
+
+def test_a_video_whose_results_can_have_no_name_is_left_out(app, tmp_path, caplog):
+    paths = [write_video(tmp_path / "a.mp4", count=2), write_video(tmp_path / "b.mp4", count=2)]
+    long = paths[0].rename(tmp_path / ("n" * 240 + ".mp4"))
+    assert app().run([long, paths[1]]) == 1
+    assert "File name too long" in caplog.messages[0]
+    assert results_of(tmp_path) == ["b_pose.jsonl", "b_pose.mp4"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the limit of a file's size is of POSIX")
+def test_a_disk_that_is_really_full_ends_the_work_with_pictures_and_videos(app, picture, tmp_path, caplog):
+    clips = [write_video(tmp_path / name, count=2) for name in ("a.mp4", "b.mp4")]
+    for paths in ([picture("a.png"), picture("b.png")], clips):
+        working = app()
+        with pytest.raises(RunError, match="cannot write") as caught, full_disk(100):
+            working.run(paths)
+        assert not isinstance(caught.value, ItemError) and working.problems == 0
+    assert results_of(tmp_path) == []
+
+
+def test_a_file_of_boxes_goes_with_one_video_alone(app, picture, tmp_path):
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps([{"image_id": 0, "category_id": 1, "bbox": [8, 8, 30, 30], "score": 0.9}]))
+    clip = write_video(tmp_path / "clip.mp4", count=2)
+    with pytest.raises(UserError, match="--bbox-file counts the frames of one video: give that video alone"):
+        app(FileBoxes(boxes, 0.3)).run([picture("0.png"), clip])
+    assert not (tmp_path / "out").exists()
+    assert app(FileBoxes(boxes, 0.3)).run([clip]) == 0
+    lines = (tmp_path / "out" / "clip_pose.jsonl").read_text().splitlines()
+    assert [len(json.loads(line)["persons"]) for line in lines] == [1, 0]
 
 
 def test_a_video_that_ends_early_is_reported(app, tmp_path, monkeypatch, caplog):

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lib.core import validation
 from lib.core.config import read_config
+from lib.core.inference import PaddleRun
+from lib.core.validation import validate
 from lib.dataset.build import build_dataset, build_evaluator, build_loader
 
 pytestmark = pytest.mark.slow
@@ -45,9 +46,22 @@ class RecordedCrops:
             yield {**batch, "crop": expected}
 
 
+class KeepingRun(PaddleRun):
+    """A PaddleRun that keeps the heatmaps, each batch's as an array."""
+
+    def __init__(self, network):
+        super().__init__(network)
+        self.heatmaps = []
+
+    def measure(self, *words):
+        measured = super().measure(*words)
+        self.heatmaps.append(measured.heatmaps.numpy())
+        return measured
+
+
 @pytest.mark.parametrize(("flip_test", "batch_size"), [(False, 5), (True, 3)])
 def test_five_real_persons_are_predicted_as_by_the_original(
-    root, shared, recorded, network, monkeypatch, flip_test, batch_size
+    root, shared, recorded, network, flip_test, batch_size
 ):
     config = read_config(
         root / "experiments/mpii/resnet50/256x256_d256x3_adam_lr1e-3.yaml",
@@ -60,17 +74,13 @@ def test_five_real_persons_are_predicted_as_by_the_original(
     )
     loader = build_loader(config, build_dataset(config, training=False), training=False)
     crops = np.ascontiguousarray(recorded["input_bgr_uint8"].transpose(0, 2, 3, 1))
-    seen, original = [], validation.predict_heatmaps
-    monkeypatch.setattr(validation, "predict_heatmaps", lambda *words: seen.append(original(*words)) or seen[-1])
-    from lib.core.inference import PaddleRun
-
-    run, log = PaddleRun(network), logging.getLogger("quiet")
-    predictions, maxvals, loss, score = validation.validate(config, RecordedCrops(loader, crops), run, log)
+    run, log = KeepingRun(network), logging.getLogger("quiet")
+    predictions, maxvals, loss, score = validate(config, RecordedCrops(loader, crops), run, log)
 
     suffix = "_flip" if flip_test else ""
     expected = recorded[f"heatmap{suffix}"]
     tolerance = 1e-4 * np.abs(expected).max()
-    np.testing.assert_allclose(np.concatenate(seen), expected, atol=tolerance, rtol=0)
+    np.testing.assert_allclose(np.concatenate(run.heatmaps), expected, atol=tolerance, rtol=0)
     np.testing.assert_allclose(maxvals, recorded[f"maxvals{suffix}"][..., 0], atol=tolerance, rtol=0)
     apart = np.linalg.norm(predictions - recorded[f"preds{suffix}"], axis=-1)
     assert (apart <= 0.05).mean() >= 0.99
@@ -105,17 +115,12 @@ def coco_run(root, shared, seeded_network):
             "WORKERS": 0,
         },
     )
-    from lib.core.inference import PaddleRun
-
     loader = build_loader(config, build_dataset(config, training=False), training=False)
     evaluator = build_evaluator(config, loader.dataset.persons)
-    run, log, seen = PaddleRun(seeded_network(50, 17, 3)), logging.getLogger("quiet"), []
-    with pytest.MonkeyPatch.context() as patch:
-        original = validation.predict_heatmaps
-        patch.setattr(validation, "predict_heatmaps", lambda *words: seen.append(original(*words)) or seen[-1])
-        predictions, maxvals, _, _ = validation.validate(config, loader, run, log)
+    run = KeepingRun(seeded_network(50, 17, 3))
+    predictions, maxvals, _, _ = validate(config, loader, run, logging.getLogger("quiet"))
     results = evaluator.results(predictions, maxvals)
-    return SimpleNamespace(heatmaps=seen[0], predictions=predictions, maxvals=maxvals, results=results,
+    return SimpleNamespace(heatmaps=run.heatmaps[0], predictions=predictions, maxvals=maxvals, results=results,
                            figures=evaluator.evaluate_results(results))  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """Random changes: how far, how often, and that the same key draws the same."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -121,6 +123,15 @@ def test_joints_that_are_not_visible_do_not_count_in_the_half():
 )
 def test_a_half_of_more_than_two_joints_is_preferred_and_one_joint_is_no_half(visible, box):
     assert {half_body(seed, visible=visible, joint_count=1) for seed in range(30)} == {box}
+
+
+@pytest.mark.parametrize("visible", list(itertools.product((0, 1), (0, 1), (1,), (1,), (0, 1), (0, 1))))
+def test_the_halves_that_may_be_drawn_are_those_that_are(visible):
+    possible = Augmentation(half_body=1.0, half_body_joints=1).half_bodies(BODY, np.array(visible), UPPER)
+    drawn = {half_body(seed, visible=visible, joint_count=1) for seed in range(60)}
+    assert set(possible) == drawn - {None}
+    assert Augmentation(half_body=1.0, half_body_joints=6).half_bodies(BODY, np.array(visible), UPPER) == []
+    assert Augmentation(half_body_joints=1).half_bodies(BODY, np.array(visible), UPPER) == []
 
 
 def test_joints_that_all_lie_in_one_place_are_no_half():

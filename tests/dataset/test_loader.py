@@ -9,7 +9,7 @@ import pytest
 
 from lib.core.config import read_config
 from lib.dataset.build import build_dataset, build_loader
-from lib.dataset.loader import BatchLoader, EpochSampler
+from lib.dataset.loader import BatchLoader, EpochSampler, TrainingShare, ValidationShare
 from lib.utils.errors import RunError, UserError
 
 COUNT = 7
@@ -112,6 +112,47 @@ def test_the_order_depends_on_seed_and_epoch_and_nothing_else():
     assert order(shuffle=False) == [list(range(50))] * 2
 
 
+SHARES = [(24, 4, 2), (23, 4, 2), (17, 4, 2), (17, 2, 4), (18, 2, 4), (5, 8, 3), (7, 3, 1)]  # persons, batch, ranks
+
+
+@pytest.mark.parametrize(("length", "batch_size", "count"), SHARES)
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_the_ranks_parts_are_the_batches_of_one_rank_with_the_joined_batch(length, batch_size, count, shuffle):
+    alone = EpochSampler(length, batch_size * count, shuffle, seed=2)
+    shares = [TrainingShare(length, batch_size, shuffle, 2, rank, count) for rank in range(count)]
+    for epoch in (0, 3):
+        for sampler in (alone, *shares):
+            sampler.epoch = epoch
+        expected = [batch for batch in alone if len(batch) >= count]
+        assert length - sum(map(len, expected)) == shares[0].left_out < count
+        batches = [list(share) for share in shares]
+        for step, joined in enumerate(expected):
+            parts = [batches[rank][step] for rank in range(count)]
+            assert sum(parts, []) == joined  # in order: no overlap, nobody missing
+            sizes = [len(part) for part in parts]
+            assert min(sizes) >= 1 and max(sizes) <= min(batch_size, min(sizes) + 1)
+            assert shares[0].joined_rows(step) == len(joined)
+        assert {len(share) for share in shares} == {len(list(share)) for share in shares} == {len(expected)}
+
+
+def test_a_last_batch_with_fewer_persons_than_ranks_is_left_out():
+    assert [TrainingShare(length, 2, False, 0, 0, 4).left_out for length in (16, 17, 19, 20)] == [0, 1, 3, 0]
+    assert [len(TrainingShare(length, 2, False, 0, 0, 4)) for length in (16, 17, 19, 20)] == [2, 2, 2, 3]
+
+
+def test_more_ranks_than_persons_are_refused():
+    with pytest.raises(UserError, match="3 persons to train on are too few for 4 ranks"):
+        TrainingShare(3, 2, True, 0, 0, 4)
+
+
+@pytest.mark.parametrize(("length", "batch_size", "count"), [*SHARES, (3, 4, 2)])
+def test_the_ranks_validate_the_batches_of_one_rank_in_turn(length, batch_size, count):
+    alone = list(EpochSampler(length, batch_size))
+    for rank in range(count):
+        share = ValidationShare(length, batch_size, rank, count)
+        assert list(share) == alone[rank::count] and len(share) == len(alone[rank::count])
+
+
 def test_validation_does_not_augment(config_of):
     dataset = build_dataset(config_of(), training=False)
     loader = BatchLoader(dataset, EpochSampler(len(dataset), 3), 0)
@@ -176,3 +217,6 @@ def test_the_configuration_decides_batch_size_order_and_workers(config_of):
     training, validation = (build_loader(config, dataset, training) for training in (True, False))
     assert (training.sampler.batch_size, training.sampler.shuffle, training.workers) == (2, True, 3)
     assert (validation.sampler.batch_size, validation.sampler.shuffle, validation.workers) == (5, False, 3)
+    training, validation = (build_loader(config, dataset, training, 1, 2) for training in (True, False))
+    assert [len(batch) for batch in training.sampler] == [2, 2]  # 2 of 4 persons, then 2 of the other 3
+    assert list(validation.sampler) == [[(0, 5), (0, 6)]]

@@ -126,7 +126,7 @@ def test_a_joint_that_is_not_annotated_may_be_no_number(read):
         ("null", "expected a list of persons"),
         ("", "is not valid JSON"),
         ('[{"image": "a.j', "is not valid JSON"),
-        ("[" * 100_000, "is not valid JSON"),
+        ("[" * 100_000, "is nested deeper than 100 lists"),
     ],
 )
 def test_a_file_that_is_no_list_of_persons_is_refused_by_name(read, text, said):

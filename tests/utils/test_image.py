@@ -142,3 +142,34 @@ def test_colour_rgb_reverses_the_channels_of_the_crop():
     bgr, rgb = (crop_person(image, matrix, (32, 32), flag) for flag in (False, True))
     np.testing.assert_array_equal(rgb, bgr[..., ::-1])
     assert rgb.flags.c_contiguous and not np.array_equal(rgb, bgr)
+
+
+def test_a_member_that_leaves_the_archives_folder_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        archive.writestr("../a.jpg", encoded(picture()))
+    with pytest.raises(UserError, match=r"\.\./a\.jpg: its name leaves the archive's folder"):
+        read_image(f"{tmp_path}/images.zip@../a.jpg")
+
+
+def test_a_member_that_grows_without_end_is_refused_before_it_does(tmp_path, monkeypatch):
+    monkeypatch.setattr("lib.utils.image.MOST_BYTES", 10_000)
+    with zipfile.ZipFile(tmp_path / "images.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.jpg", bytes(10_001))
+    with pytest.raises(UserError, match=r"a\.jpg: it has more than"):
+        read_image(f"{tmp_path}/images.zip@a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [(6, b"\x01"), (8, b"\x63"), (40, b"\xff\xff")], ids=["encrypted", "unknown kind", "damaged"]
+)
+def test_a_member_that_cannot_be_unpacked_is_named(tmp_path, place, value):
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.jpg", encoded(picture()))
+    content = bytearray(path.read_bytes())
+    central = content.rfind(b"PK\x01\x02")
+    for start in (place, *((central + place + 2,) if place < 30 else ())):
+        content[start : start + len(value)] = value
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"cannot read the picture .*a\.jpg"):
+        read_image(f"{path}@a.jpg")

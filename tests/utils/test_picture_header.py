@@ -65,6 +65,31 @@ def test_an_enormous_picture_is_refused_before_it_is_decoded(tmp_path, monkeypat
         read_image(tmp_path / "x.png")
 
 
+@pytest.mark.parametrize("suffix", [".pbm", ".pgm", ".ppm"])
+def test_the_size_of_a_pnm_is_in_its_first_words(suffix):
+    assert header_size(encoded(suffix, picture=PICTURE if suffix == ".ppm" else PICTURE[..., 0])) == (53, 37)
+    assert header_size(b"P5 # grey\n#by a camera\n 53\n37 255\n" + bytes(9)) == (53, 37)
+    for data in (b"P5", b"P5 53", b"P7\n53 37\n", b"P5 x 37\n", b"P553 37\n"):
+        assert header_size(data) is None
+
+
+def test_an_enormous_pgm_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_module.cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
+    (tmp_path / "x.pgm").write_bytes(b"P5\n20000 20000\n255\n" + bytes(1000))
+    (tmp_path / "whole.pgm").write_bytes(encoded(".pgm", picture=np.zeros((1, LONGEST_SIDE + 1), np.uint8)))
+    for name, size in (("x.pgm", "20000x20000"), ("whole.pgm", f"{LONGEST_SIDE + 1}x1")):
+        with pytest.raises(UserError, match=rf"{name} has {size} pixels; the most are"):
+            read_image(tmp_path / name)
+
+
+def test_a_picture_whose_header_is_not_read_is_refused_when_it_is_decoded(tmp_path):
+    data = encoded(".ras", picture=np.zeros((1, LONGEST_SIDE + 1, 3), np.uint8))
+    assert header_size(data) is None
+    (tmp_path / "x.ras").write_bytes(data)
+    with pytest.raises(UserError, match=rf"x\.ras has {LONGEST_SIDE + 1}x1 pixels; the most are"):
+        read_image(tmp_path / "x.ras")
+
+
 def test_what_opencv_refuses_by_itself_is_one_line(tmp_path, monkeypatch):
     def refuse(*_):
         raise cv2.error("over a limit")

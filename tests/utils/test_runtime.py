@@ -171,3 +171,13 @@ def test_threads_default_to_the_processors_that_may_be_used(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     prepare_processor()
     assert os.environ["OMP_NUM_THREADS"] == str(len(os.sched_getaffinity(0)))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system does not tell the allowed processors")
+def test_processes_that_the_launcher_started_share_the_processors(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(12)))
+    for ranks, given, expected in (("4", "1", "3"), ("16", "1", "1"), ("4", "2", "2"), ("1", "1", "1")):
+        monkeypatch.setenv("PADDLE_LOCAL_SIZE", ranks)
+        monkeypatch.setenv("OMP_NUM_THREADS", given)  # the launcher gives 1, having imported Paddle
+        prepare_processor()
+        assert os.environ["OMP_NUM_THREADS"] == expected

@@ -1,0 +1,39 @@
+"""YAML of a person's: plain values only, and no more of them than an experiment can have. No Paddle here."""
+
+import yaml
+
+LARGEST_TEXT = 2**20  # characters
+MOST_VALUES = 20_000  # with those that aliases repeat: nine lists of nine aliases each stand for 387 million
+
+
+def parse_yaml(text):
+    """The value of a YAML text. Raises ValueError, in one line, where it is none or is enormous."""
+    if len(text) > LARGEST_TEXT:
+        raise ValueError(f"it has {len(text)} characters; the most are {LARGEST_TEXT}")
+    try:
+        return yaml.load(text, _BoundedLoader)  # noqa: S506 - a SafeLoader
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    # besides its own error and ValueError (2024-02-30) these come from explicit tags of impossible values (!!int "")
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
+        raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
+
+
+class _BoundedLoader(yaml.SafeLoader):
+    """A SafeLoader that counts values, an alias as all that it stands for, and refuses one that stands for itself."""
+
+    def __init__(self, text):
+        super().__init__(text)
+        self._count, self._sizes = 0, {}
+
+    def compose_node(self, parent, index):
+        is_alias, before = self.check_event(yaml.AliasEvent), self._count
+        node = super().compose_node(parent, index)
+        if is_alias and node not in self._sizes:
+            raise ValueError("an alias stands for what it is a part of")
+        self._count += self._sizes[node] if is_alias else 1
+        if self._count > MOST_VALUES:
+            raise ValueError(f"it has more than {MOST_VALUES} values, with those that its aliases repeat")
+        if not is_alias:
+            self._sizes[node] = self._count - before
+        return node

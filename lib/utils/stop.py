@@ -1,0 +1,49 @@
+"""Ctrl-C and SIGTERM, answered where the work can be gone on with."""
+
+import contextlib
+import signal
+import threading
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopSignals:
+    """A context in which the first Ctrl-C or SIGTERM is remembered, in `asked`, until somebody looks; another one ends
+    the work at once, as KeyboardInterrupt.
+
+    Does nothing outside the main thread, which alone gets signals.
+    """
+
+    def __init__(self):
+        self.asked, self._patient, self._before = None, True, {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._remember) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _remember(self, number, _):
+        if self.asked or not self._patient:
+            self.asked = number
+            raise stopped("interrupted", number)
+        self.asked = number
+
+    @contextlib.contextmanager
+    def at_once(self):
+        """A block in which a signal is KeyboardInterrupt: what it does is done again by whoever goes on."""
+        self._patient = False
+        try:
+            if self.asked:
+                raise stopped("interrupted", self.asked)
+            yield
+        finally:
+            self._patient = True
+
+
+def stopped(message, number):
+    """The KeyboardInterrupt of a signal, with a message for the person who sent it; see runtime.run_script."""
+    return KeyboardInterrupt(message, number)

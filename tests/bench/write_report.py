@@ -1,0 +1,91 @@
+"""Runs the measurements and writes docs/benchmarks.md.
+
+    python tests/bench/write_report.py [NAME ...]
+
+Each measurement prints Markdown: the machine, then tables. What it printed is kept as output/bench/NAME.md; the
+document is put together from all that are there, so one can be repeated by itself. Progress and errors go to stderr.
+"""
+
+import argparse
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT))
+
+from lib.utils.errors import RunError
+from lib.utils.runtime import make_folder, run_script
+
+MAIN = "experiments/mpii/resnet50/256x256_d256x3_adam_lr1e-3.yaml"
+SECTIONS = Path("output/bench")
+DOCUMENT = Path("docs/benchmarks.md")
+HEAD = """# Benchmarks
+
+What the project's parts cost beside a plain way to do the same, each pair measured in one run, in turns or on the same
+input. `make bench` writes this file (`tests/bench/write_report.py`); the command beneath a title repeats that section.
+Look at the ratios: the machine had other work to do where its load is above 0, and seconds of another run are of
+another machine. Processor time leaves out what other programs had.
+
+Figures on a GPU are not here: `make bench-gpu` prints them, and it **was not run by us**, for want of a CUDA GPU with
+Paddle.
+"""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A measurement: its title, the words after `python`, and a path that it needs, beside the repository."""
+
+    title: str
+    words: tuple
+    needs: str = ""
+
+
+BENCHES = {
+    "decode": Bench("Accuracy and decoding", ("tests/bench/decode.py",)),
+    "loading": Bench("Loading training samples", ("tests/bench/loading.py",), "../shared/data/mpii5"),
+    "cache": Bench("Growth of the crop cache", ("tests/bench/loading.py", "--growth", "1000", "10000", "100000")),
+    "step": Bench("A training step", (
+        "tests/bench/train_loop.py", "TRAIN.BATCH_SIZE", "5", "WORKERS", "2", "MODEL.PRETRAINED", "",
+    )),
+    "evaluate": Bench("Evaluation", ("tests/bench/evaluate.py",)),
+    "validation": Bench("Memory of validation", ("tests/bench/validation_memory.py",)),
+    "annotations": Bench("Reading annotations", ("tests/bench/annotations.py",)),
+    "coco": Bench("COCO's train2017", ("tests/bench/coco_loading.py",)),
+    "deploy": Bench("Deployment", (
+        "tests/bench/inference_speed.py", "--cfg", MAIN, "--model-file", "output/bench.pdparams",
+        "--model", "output/onnx/bench.onnx",
+    )),
+}  # fmt: skip
+
+
+def section_of(bench):
+    """The section of a measurement, which is run. Raises RunError where it fails."""
+    command = " ".join(word or "''" for word in ("python", *bench.words))
+    head = f"## {bench.title}\n\n`{command}`\n\n"
+    if bench.needs and not (ROOT / bench.needs).exists():
+        return f"{head}Not run: it needs {bench.needs}, which is not there.\n"
+    answer = subprocess.run([sys.executable, *bench.words], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    if answer.returncode:
+        raise RunError(f"{command} ended with {answer.returncode}; what it says is above")
+    return head + answer.stdout.strip() + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(BENCHES)}; all if none is given")
+    names = parser.parse_args().names or list(BENCHES)
+    if unknown := [name for name in names if name not in BENCHES]:
+        parser.error(f"there is no {unknown[0]}; known are {', '.join(BENCHES)}")
+    folder = make_folder(ROOT / SECTIONS)
+    for name in names:
+        print(f"=> {name}", file=sys.stderr, flush=True)
+        (folder / f"{name}.md").write_text(section_of(BENCHES[name]), encoding="utf-8")
+    sections = [path.read_text(encoding="utf-8") for name in BENCHES if (path := folder / f"{name}.md").is_file()]
+    (ROOT / DOCUMENT).write_text("\n".join([HEAD, *sections]), encoding="utf-8")
+    print(f"=> {DOCUMENT}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run_script(main)

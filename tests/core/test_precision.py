@@ -1,0 +1,35 @@
+"""Mixed precision: refused where Paddle would ignore it; float32 is a plain step."""
+
+import numpy as np
+import pytest
+
+from lib.core.precision import Precision
+from lib.utils.errors import UserError
+
+
+@pytest.mark.parametrize("level", ["O1", "O2"])
+def test_without_a_gpu_mixed_precision_is_refused(paddle, monkeypatch, level):
+    monkeypatch.setattr(paddle, "get_device", lambda: "cpu")
+    with pytest.raises(UserError, match=f"TRAIN.AMP {level} needs a CUDA GPU; on a CPU leave it O0"):
+        Precision(level)
+
+
+def test_float32_steps_as_an_optimizer_alone(paddle):
+    weights = []
+    for precision in (Precision(), None):
+        paddle.seed(0)
+        layer = paddle.nn.Linear(3, 2)
+        optimizer = paddle.optimizer.SGD(0.1, parameters=layer.parameters())
+        for row in np.eye(3, dtype=np.float32):
+            if precision:
+                with precision.casting():
+                    loss = layer(paddle.to_tensor(row)).sum()
+                precision.backward(loss)
+                precision.step(optimizer)
+            else:
+                layer(paddle.to_tensor(row)).sum().backward()
+                optimizer.step()
+                optimizer.clear_grad()
+        weights.append(layer.weight.numpy())
+    np.testing.assert_array_equal(*weights)
+    assert Precision().state() == {}

@@ -1,0 +1,165 @@
+"""Annotations, results, boxes and ground truth that are not what they should be."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy.io
+from damage import JUNK, changed_bytes, changed_text, changed_tree
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.core.coco_evaluator import COCOEvaluator
+from lib.core.evaluators import MPII_MAT_JOINTS, PCKEvaluator, PCKhEvaluator
+from lib.core.people import FileBoxes
+from lib.core.report import read_predictions
+from lib.core.skeletons import COCO, MPII
+from lib.dataset.check import check_persons
+from lib.dataset.coco import annotated_persons, detected_persons, picture_paths
+from lib.dataset.coco_truth import read_truth
+from lib.dataset.joints_dataset import JointsDataset, SampleSettings, select_data
+from lib.dataset.mpii import read_mpii
+
+SIZE = (64, 64)
+PERSON = {"image": "a.jpg", "center": [60.0, 50.0], "scale": 0.4, "joints": [[40.0 + j, 50 - j] for j in range(16)],
+          "joints_vis": [1] * 15 + [0]}  # fmt: skip
+MPII_SEED = [PERSON, {**PERSON, "image": "b.jpg"}]
+KEYPOINTS = [value for j in range(17) for value in (40 + j, 50 - j, 2)]
+ANNOTATION = {"id": 1, "image_id": 7, "category_id": 1, "iscrowd": 0, "bbox": [30, 20, 50, 60], "area": 900.0,
+              "keypoints": KEYPOINTS, "segmentation": [[1, 2, 3]]}  # fmt: skip
+COCO_SEED = {
+    "images": [{"id": 7, "file_name": "a.jpg", "width": 120, "height": 100},
+               {"id": 8, "file_name": "b.jpg", "width": 120, "height": 100}],
+    "annotations": [ANNOTATION, {**ANNOTATION, "id": 2, "image_id": 8}],
+    "categories": [{"id": 1, "name": "person"}],
+}  # fmt: skip
+DETECTION = {"image_id": 7, "category_id": 1, "bbox": [30, 20, 50.5, 60], "score": 0.9}
+RESULT = {"image_id": 7, "category_id": 1, "keypoints": KEYPOINTS, "score": 0.9}
+TEXTS = [json.dumps(seed) for seed in (MPII_SEED, COCO_SEED, [DETECTION], [RESULT])]
+
+
+def write(path, content):
+    """As JSON with Python's NaN and Infinity, which its reader takes; surrogates as they are."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(json.dumps(content).encode("utf-8", "surrogatepass"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def truth(place):
+    return read_truth(write(place / "good.json", COCO_SEED), COCO)
+
+
+def use_persons(persons, skeleton):
+    """What is done with persons before a picture is read."""
+    check_persons(persons, skeleton)
+    select_data(persons)
+    JointsDataset(persons, skeleton, SampleSettings(SIZE, (16, 16)))
+    PCKEvaluator(persons, skeleton).evaluate(persons.joints)
+
+
+@given(content=changed_tree(MPII_SEED))
+def test_mpii_annotations(attempt, place, content):
+    write(place / "annot" / "train.json", content)
+    (place / "images").mkdir(exist_ok=True)
+    for name in ("a.jpg", "b.jpg"):
+        (place / "images" / name).touch()
+    attempt("MPII annotations", lambda: use_persons(read_mpii(place, "train"), MPII))
+
+
+@given(content=changed_tree(COCO_SEED))
+def test_coco_annotations(attempt, place, content):
+    path = write(place / "coco.json", content)
+
+    def use():
+        truth = read_truth(path, COCO)
+        paths = picture_paths(place, "val2017", truth, "jpg")
+        persons = annotated_persons(truth, SIZE, paths)
+        COCOEvaluator(truth, persons, COCO).evaluate(persons.joints, np.ones(persons.visible.shape))
+        check_persons(persons, COCO)
+
+    attempt("COCO annotations", use)
+
+
+@given(content=changed_tree([RESULT, {**RESULT, "image_id": 8}]))
+def test_coco_results(attempt, place, truth, content):
+    path = write(place / "results.json", content)
+    attempt("COCO results", COCOEvaluator(truth, None, COCO).evaluate_file, path)
+
+
+@given(content=changed_tree([DETECTION, {**DETECTION, "image_id": 8}]))
+def test_detections_of_a_set(attempt, place, truth, content):
+    path = write(place / "boxes.json", content)
+    paths = {7: "a.jpg", 8: "b.jpg"}
+    attempt("detected boxes", detected_persons, truth, path, 17, SIZE, paths)
+
+
+@given(content=changed_tree([DETECTION, {**DETECTION, "image_id": "b"}]))
+def test_boxes_of_pictures(attempt, place, content):
+    attempt("--bbox-file", FileBoxes, write(place / "boxes.json", content), 0.1)
+
+
+@given(text=changed_text(TEXTS))
+def test_text_that_is_hardly_json(attempt, place, truth, text):
+    path = place / "text.json"
+    path.write_bytes(text.encode())
+    attempt("JSON text", read_truth, path, COCO)
+    attempt("JSON text", FileBoxes, path, 0.1)
+    attempt("JSON text", COCOEvaluator(truth, None, COCO).evaluate_file, path)
+
+
+def _ground_truth(persons=2):
+    names = np.array([[np.array([name]) for name in MPII_MAT_JOINTS]], dtype=object)
+    return {
+        "dataset_joints": names, "pos_gt_src": np.ones((16, 2, persons)), "jnt_missing": np.zeros((16, persons)),
+        "headboxes_src": np.array([[[1.0, 1]], [[9.0, 9]]]).repeat(persons, axis=1).reshape(2, 2, persons),
+    }  # fmt: skip
+
+
+ARRAYS = st.one_of(
+    st.sampled_from((
+        np.zeros((0, 0)), np.ones((2, 16, 3)), np.ones((2, 16)), np.full((2, 16, 2), np.nan), np.array("text"),
+        np.ones((16, 2, 3)), np.zeros((2, 16, 2), complex), np.zeros(3, "u1"), np.array([[1]], dtype=object),
+        np.ones((16, 2)), np.ones((2, 2, 2)), np.ones((1, 0, 2)),
+    )),
+    JUNK.filter(lambda value: isinstance(value, (int, float, list)) and _can_be_saved(value)),
+)  # fmt: skip
+
+
+def _can_be_saved(value):
+    try:
+        return np.asarray(value).dtype.kind in "ifb"
+    except (ValueError, OverflowError):
+        return False
+
+
+
+def both_mat(path):
+    evaluator = PCKhEvaluator(path, MPII)
+    evaluator.evaluate(np.ones((2, 16, 2)))
+
+
+@given(key=st.sampled_from((*_ground_truth(), "preds")), value=ARRAYS)
+def test_mat_files_with_other_values(attempt, place, key, value):
+    path = place / "other.mat"
+    scipy.io.savemat(path, {**_ground_truth(), "preds": np.ones((2, 16, 2)), key: value})
+    attempt(".mat values", read_predictions, path)
+    attempt(".mat values", both_mat, path)
+
+
+@pytest.fixture(scope="module")
+def mat_seeds(place):
+    seeds = []
+    for compressed in (False, True):
+        path = place / "seed.mat"
+        scipy.io.savemat(path, {**_ground_truth(), "preds": np.ones((2, 16, 2))}, do_compression=compressed)
+        seeds.append(path.read_bytes())
+    return seeds
+
+
+@given(data=st.data())
+def test_mat_files_with_other_bytes(attempt, place, mat_seeds, data):
+    path = place / "bytes.mat"
+    path.write_bytes(data.draw(changed_bytes(mat_seeds)))
+    attempt(".mat bytes", read_predictions, path)
+    attempt(".mat bytes", both_mat, path)
