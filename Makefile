@@ -98,19 +98,17 @@ bench-gpu: setup
 	$(RUN) tests/bench/gpu.py --root data/bench WORKERS 8
 
 # Tracking on synthetic clips: its cost, then the paper's method beside its parts and the baselines, first with true
-# joints, then with a network trained on drawn people (TRACK_MODEL=FILE takes another one of MINI's form)
-MINI := experiments/mini/synthetic_resnet18_96x96.yaml
-TRACK_MODEL ?= output/bench_track/mpii/pose_resnet_18/synthetic_resnet18_96x96/model_best.pdparams
+# joints, then with a network trained on people of other clips (TRACK_MODEL=FILE takes another one of WALKING's form)
+WALKING := experiments/mini/walking_resnet18_64x96.yaml
+TRACK_MODEL ?= output/bench_track/coco/pose_resnet_18/walking_resnet18_64x96/model_best.pdparams
 bench-track: $(TRACK_MODEL) | setup
 	$(RUN) tests/bench/tracking_cost.py
 	$(RUN) tests/bench/tracking.py --output output/bench_track/stand_in.json
-	$(RUN) tests/bench/tracking.py --cfg $(MINI) --model-file $(TRACK_MODEL) --output output/bench_track/network.json
+	$(RUN) tests/bench/tracking.py --cfg $(WALKING) --model-file $(TRACK_MODEL) --output output/bench_track/network.json
 
 output/bench_track/%/model_best.pdparams: | setup
-	$(RUN) -m lib.dataset.synthetic --output data/synthetic_crowd --train 2400 --valid 96 --seed 7 \
-		--picture-size 640 360 --persons-per-picture 3 6 --pose-variation 0.3
-	$(RUN) pose_estimation/train.py --cfg $(MINI) DATASET.ROOT data/synthetic_crowd OUTPUT_DIR output/bench_track \
-		LOG_DIR log/bench_track
+	$(RUN) tests/bench/walking_people.py
+	$(RUN) pose_estimation/train.py --cfg $(WALKING) OUTPUT_DIR output/bench_track LOG_DIR log/bench_track
 
 # data/mpii.zip, the mini set in git, was made by this
 mini-set: setup
@@ -119,4 +117,4 @@ mini-set: setup
 	cd data && rm -f mpii.zip && ../$(RUN) -m zipfile -c mpii.zip mpii/
 
 clean:
-	rm -rf .venv .venv-paddle2 data/synthetic data/synthetic_crowd data/bench .pytest_cache .ruff_cache
+	rm -rf .venv .venv-paddle2 data/synthetic data/walking_people data/bench .pytest_cache .ruff_cache

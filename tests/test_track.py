@@ -10,7 +10,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from clips import write_video
+from clips import write_other_video, write_video
 from onnx_toy import SPOT_COLORS, SPOTS, metadata, write_pose_network
 
 from lib.core.media import video_writer
@@ -103,6 +103,31 @@ def test_a_folder_of_frames_is_a_clip_and_a_bad_frame_is_left_out(root, tmp_path
     assert [line["frame"] for line in lines] == [0, 1, 3, 4, 5]
     assert [frame.identities.tolist() for frame in frames.values()] == [[1]] * 5  # the tracks go on
     assert lines[0]["image"]["file_name"] == "000000.png"
+
+
+def test_a_frame_of_a_video_that_fails_to_decode_is_left_out_and_tracks_go_on(root, tmp_path, model, boxes):
+    clip = write_other_video(tmp_path / "noise.avi", "MJPG", 6, SIZE)
+    data, start = bytearray(clip.read_bytes()), -1
+    for _ in range(3):
+        start = data.index(b"\xff\xd8\xff", start + 1)
+    data[start : start + 600] = bytes(600)
+    clip.write_bytes(data)
+    detections = boxes([(frame, 40) for frame in range(6)])
+    words = ("--video", clip, "--model", model, "--boxes", detections, "--output", tmp_path / "out")
+    process = track(root, *words, "--joint-thr", 0)  # whatever it sees in noise
+    assert process.returncode == 1 and process.stderr == ""
+    assert "1 of its 6 frames could not be read" in process.stdout
+    lines, _ = results(tmp_path / "out", "noise")
+    assert [line["frame"] for line in lines] == [0, 1, 3, 4, 5]
+    assert count_frames(tmp_path / "out" / "noise_track.mp4") == 5
+
+
+def test_an_output_folder_that_cannot_be_written_is_one_line(root, tmp_path, model):
+    clip = write_clip(tmp_path / "walk.mp4", [20, 24])
+    (tmp_path / "file").write_text("no folder")
+    process = track(root, "--video", clip, "--model", model, "--output", tmp_path / "file" / "out")
+    assert process.returncode == 2 and process.stderr.count("\n") == 1
+    assert "cannot write to the folder" in process.stderr
 
 
 def test_frames_of_changing_size_are_reported_and_go_on(root, tmp_path, model, boxes):

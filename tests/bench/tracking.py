@@ -182,7 +182,7 @@ def parse_arguments():
     parser.add_argument("--clips", type=int, default=20)
     parser.add_argument("--frames", type=int, default=100)
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
-    parser.add_argument("--cfg", default="experiments/mini/synthetic_resnet18_96x96.yaml")
+    parser.add_argument("--cfg", default="experiments/mini/walking_resnet18_64x96.yaml")
     parser.add_argument("--model-file", help="a network instead of the stand-in")
     parser.add_argument("--methods", nargs="+", choices=sorted(METHODS), default=list(METHODS))
     parser.add_argument("--set", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="of all methods")

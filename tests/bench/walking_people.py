@@ -37,6 +37,21 @@ def false_box(rng, person, people, size):
     return None if box_overlaps(near, np.array([other.box for other in people])).any() else box
 
 
+def annotations_of(rng, people, size):
+    """COCO's keypoints, bbox and area of the boxes of those of a frame's people who can be seen."""
+    for person in people:
+        if person.share < HIDDEN_SHARE or person.visible.sum() < 3:
+            continue
+        boxes = [training_box(rng, person.box)]
+        if rng.random() < FALSE:
+            boxes.append(false_box(rng, person, people, size))
+        # a person's joints all lie outside a box around nobody, so that none of them is in its heatmaps
+        keypoints = np.column_stack([person.joints, 2 * person.visible]) * person.visible[:, None]
+        for box in boxes:
+            if box is not None:
+                yield {"keypoints": keypoints.ravel().tolist(), "bbox": box.tolist(), "area": float(box[2:].prod())}
+
+
 def write_set(folder, name, seeds):
     """images/<name>/*.jpg and annotations/person_keypoints_<name>.json of the clips of some seeds; counts the boxes."""
     pictures, images, annotations = make_folder(folder / "images" / name), [], []
@@ -45,24 +60,12 @@ def write_set(folder, name, seeds):
         for number, (picture, people) in enumerate(SyntheticClip(seed)):
             if number % STEP:
                 continue
-            height, width = picture.shape[:2]
-            images.append({"id": len(images), "file_name": f"{seed}_{number:03d}.jpg", "width": width, "height": height})
-            cv2.imwrite(str(pictures / images[-1]["file_name"]), picture, [cv2.IMWRITE_JPEG_QUALITY, 90])
-            for person in people:
-                if person.share < HIDDEN_SHARE or person.visible.sum() < 3:
-                    continue
-                boxes = [training_box(rng, person.box)]
-                if rng.random() < FALSE:
-                    boxes.append(false_box(rng, person, people, (width, height)))
-                # a person's joints all lie outside a box around nobody, so that none of them is in its heatmaps
-                keypoints = np.column_stack([person.joints, 2 * person.visible]) * person.visible[:, None]
-                annotations += [
-                    {
-                        "id": len(annotations) + place, "image_id": images[-1]["id"], "category_id": 1, "iscrowd": 0,
-                        "bbox": box.tolist(), "area": float(box[2:].prod()), "keypoints": keypoints.ravel().tolist(),
-                    }
-                    for place, box in enumerate(boxes) if box is not None
-                ]  # fmt: skip
+            (height, width), file = picture.shape[:2], f"{seed}_{number:03d}.jpg"
+            cv2.imwrite(str(pictures / file), picture, [cv2.IMWRITE_JPEG_QUALITY, 90])
+            for entry in annotations_of(rng, people, (width, height)):
+                place = {"id": len(annotations), "image_id": len(images), "category_id": 1, "iscrowd": 0}
+                annotations.append(place | entry)
+            images.append({"id": len(images), "file_name": file, "width": width, "height": height})
     categories = [{"id": 1, "name": "person", "keypoints": list(MPII.joints)}]
     content = {"images": images, "categories": categories, "annotations": annotations}
     write_json(content, make_folder(folder / "annotations") / f"person_keypoints_{name}.json", indent=None)
