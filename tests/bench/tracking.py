@@ -174,7 +174,7 @@ def print_table(totals):
     print("| method | " + " | ".join(COLUMNS) + " |")
     print("|---|" + "---|" * len(COLUMNS))
     for name, figures in totals.items():
-        print(f"| {name} | " + " | ".join(f"{figures[column]:.1f}" for column in COLUMNS) + " |")
+        print(f"| {name} | " + " | ".join(f"{figures[key]:.{int(key != 'Switches')}f}" for key in COLUMNS) + " |")
 
 
 def parse_arguments():
@@ -216,8 +216,8 @@ def report_losses(clips):
             values = {name: rows[seed][figure] for name, rows in clips.items()}
             better = {name: value for name, value in values.items() if sign * (value - ours[figure]) > 0}
             if better:
-                others = ", ".join(f"{name} {value:.1f}" for name, value in better.items())
-                print(f"=> clip {seed}: {figure} of flow-queue {ours[figure]:.1f}; better: {others}")
+                others = ", ".join(f"{name} {value:.4g}" for name, value in better.items())
+                print(f"=> clip {seed}: {figure} of flow-queue {ours[figure]:.4g}; better: {others}")
 
 
 if __name__ == "__main__":
