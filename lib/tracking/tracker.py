@@ -46,7 +46,7 @@ class TrackerSettings:
     box_threshold: float = 0.5
     joint_threshold: float = 0.4
     nms_threshold: float = 0.7
-    same_pose: float = 0.9
+    same_pose: float = 0.7
     least_similarity: float = 0.1
     least_joints: int = 3
 
