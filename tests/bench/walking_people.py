@@ -21,7 +21,7 @@ from lib.utils.runtime import make_folder
 
 STEP = 12  # frames from one picture to the next: people have moved on
 SHIFT, GROWTH = 0.06, (-0.1, 0.35)  # of a box's sides
-FALSE = 0.2  # of the people: how many boxes around nobody there are besides
+FALSE = 0.2  # of the people: for so many a box around nobody is tried; most have somebody in them and are left out
 
 
 def training_box(rng, box):
