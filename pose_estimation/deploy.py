@@ -8,7 +8,7 @@ from lib.core.onnx_session import PROVIDERS
 from lib.core.people import find_people_by
 from lib.core.pose_app import PoseApp, add_result_options, run_app, settings_of
 from lib.core.skeleton_file import read_skeleton
-from lib.tracking.options import add_track_flag, refuse_with_track
+from lib.tracking.options import add_track_flag, settle_track
 from lib.tracking.track_app import TrackApp, run_tracking
 from lib.tracking.tracker import TrackerSettings
 from lib.utils.errors import UserError
@@ -62,7 +62,7 @@ def main():
     if arguments.type.upper() != "ONNX":
         raise UserError(f"--type {arguments.type}: only ONNX models run here; export.py makes one")
     if arguments.track:
-        refuse_with_track(arguments)
+        settle_track(arguments)
     paths = [] if arguments.track else find_media(arguments.img)
     size = arguments.width, arguments.height
     predictor = OnnxPosePredictor(

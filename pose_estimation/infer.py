@@ -7,7 +7,7 @@ import _init_paths  # noqa: F401
 from lib.core.media import find_media
 from lib.core.people import find_people_by
 from lib.core.pose_app import PoseApp, add_result_options, run_app, settings_of
-from lib.tracking.options import add_track_flag, refuse_with_track
+from lib.tracking.options import add_track_flag, settle_track
 from lib.tracking.track_app import TrackApp, run_tracking
 from lib.tracking.tracker import TrackerSettings
 from lib.utils.cli import config_from, make_parser
@@ -33,7 +33,7 @@ def main():
     from lib.core.build import build_predictor, open_network
 
     if arguments.track:
-        refuse_with_track(arguments)
+        settle_track(arguments)
     paths = [] if arguments.track else find_media(arguments.img_file)
     find_people = find_people_by(arguments, "cpu" if config.gpus in ("", "cpu") else "auto")
     run, lines = open_network(config, gpu_asked=arguments.gpus is not None)

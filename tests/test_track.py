@@ -138,7 +138,7 @@ def test_frames_of_changing_size_are_reported_and_go_on(root, tmp_path, model, b
         cv2.imwrite(str(folder / f"{number}.png"), cv2.resize(picture, (320, 240)) if number == 2 else picture)
     detections = boxes([(frame, 30) for frame in (0, 1, 3)])
     process = track(root, "--video", folder, "--model", model, "--boxes", detections, "--output", tmp_path / "out")
-    assert process.returncode == 1 and "1 frames are not of the first one's size" in process.stdout
+    assert process.returncode == 1 and "1 of its frames not of the first one's size" in process.stdout
     assert count_frames(tmp_path / "out" / "frames_track.mp4") == 4
     _, frames = results(tmp_path / "out", "frames")
     assert [frame.identities.tolist() for frame in frames.values()] == [[1]] * 4

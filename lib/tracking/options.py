@@ -61,11 +61,12 @@ def add_track_flag(parser):
     parser.add_argument("--track", action="store_true", help=about)
 
 
-def refuse_with_track(arguments):
-    """Raises UserError for options that say nothing of tracks."""
+def settle_track(arguments):
+    """With --track: boxes count from the paper's score on; raises UserError for options that say nothing of tracks."""
     for option in ("save_heatmaps", "show"):
         if getattr(arguments, option):
             raise UserError(f"--{option.replace('_', '-')} is not for --track: it writes a video and JSON")
+    arguments.bbox_thr = max(arguments.bbox_thr, DEFAULTS.box_threshold)
 
 
 def smoother_maker(arguments):

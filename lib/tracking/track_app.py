@@ -121,7 +121,7 @@ class TrackApp:
             self._report(f"{clip.path}: {clip.missing()} of its {clip.count} frames could not be read")
         if results.other_sizes:
             self._report(
-                f"{clip.path}: {results.other_sizes} frames are not of the first one's size, "
+                f"{clip.path}: {results.other_sizes} of its frames not of the first one's size, "
                 f"{clip.size[0]}x{clip.size[1]}; drawn, they are scaled to it"
             )
         for complaint in (self.find_people.complaint(), self._unused_boxes()):
