@@ -2,15 +2,16 @@
 # make test   the test suite
 # make setup  .venv with what this machine needs; demo and test do this first. PYTHON=python3.11 chooses another Python
 # make test-paddle2   the fast tests on Paddle 2.6.2; make test-convert: those that need PyTorch, which it installs
-# make bench  docs/benchmarks.md; make bench-gpu: speed and memory on a CUDA GPU; make mini-set: data/mpii.zip; make clean
+# make bench  docs/benchmarks.md; make bench-gpu: speed and memory on a CUDA GPU; make bench-track: docs/tracking.md
 # make fuzz   tens of thousands of damaged files and impossible values, for minutes; FUZZ_CASES=2000 of each kind
 # make mutants    the code broken in one place after the other, which the suite must see: docs/testing.md; MUTANTS="NAME ..."
 # make coverage   the test suite, and what of lib/ it does not reach
+# make mini-set   data/mpii.zip; make clean: what all of these made, but output and log
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-paddle2 test-convert fuzz mutants coverage lint bench bench-gpu mini-set clean help
+.PHONY: setup demo test test-paddle2 test-convert fuzz mutants coverage lint bench bench-gpu bench-track mini-set clean help
 
 in_range = import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for name in python3 python3.12 python3.11 python3.10; do \
@@ -31,7 +32,7 @@ define install
 endef
 
 help:
-	@sed -n '1,8s/^# //p' Makefile
+	@sed -n '1,9s/^# //p' Makefile
 
 setup: $(VENV)/.installed
 
@@ -107,6 +108,19 @@ bench-gpu: setup
 	@test -d data/bench || $(RUN) -m lib.dataset.synthetic --output data/bench --train 2000 --valid 8
 	$(RUN) tests/bench/gpu.py --root data/bench WORKERS 8
 
+# Tracking on synthetic clips: its cost, then the paper's method beside its parts and the baselines, first with true
+# joints, then with a network trained on people of other clips (TRACK_MODEL=FILE takes another one of WALKING's form)
+WALKING := experiments/mini/walking_resnet18_64x96.yaml
+TRACK_MODEL ?= output/bench_track/coco/pose_resnet_18/walking_resnet18_64x96/model_best.pdparams
+bench-track: $(TRACK_MODEL) | setup
+	$(RUN) tests/bench/tracking_cost.py
+	$(RUN) tests/bench/tracking.py --output output/bench_track/stand_in.json
+	$(RUN) tests/bench/tracking.py --cfg $(WALKING) --model-file $(TRACK_MODEL) --output output/bench_track/network.json
+
+output/bench_track/%/model_best.pdparams: | setup
+	$(RUN) tests/bench/walking_people.py
+	$(RUN) pose_estimation/train.py --cfg $(WALKING) OUTPUT_DIR output/bench_track LOG_DIR log/bench_track
+
 # data/mpii.zip, the mini set in git, was made by this
 mini-set: setup
 	$(RUN) -m lib.dataset.synthetic --output data/mpii --train 15 --valid 8 --seed 1 --picture-size 400 300 \
@@ -114,4 +128,4 @@ mini-set: setup
 	cd data && rm -f mpii.zip && ../$(RUN) -m zipfile -c mpii.zip mpii/
 
 clean:
-	rm -rf .venv .venv-paddle2 data/synthetic data/bench .coverage .pytest_cache .ruff_cache
+	rm -rf .venv .venv-paddle2 data/synthetic data/walking_people data/bench .coverage .pytest_cache .ruff_cache

@@ -43,7 +43,7 @@ def sets_to_check(config, chosen):
     present, lines = [], []
     for name, training in named.items():
         path = annotation_file(config, training)
-        if path.is_file():
+        if path.exists():
             present.append((name, training))
         else:
             lines.append(f"problem: {name}: there is no annotation {path}")

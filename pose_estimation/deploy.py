@@ -8,6 +8,9 @@ from lib.core.onnx_session import PROVIDERS
 from lib.core.people import find_people_by
 from lib.core.pose_app import PoseApp, add_result_options, run_app, settings_of
 from lib.core.skeleton_file import read_skeleton
+from lib.tracking.options import add_track_flag, settle_track
+from lib.tracking.track_app import TrackApp, run_tracking
+from lib.tracking.tracker import TrackerSettings
 from lib.utils.errors import UserError
 from lib.utils.parser import OneLineParser, count, number, positive
 from lib.utils.runtime import make_logger, run_script
@@ -28,6 +31,7 @@ def parse_arguments():
     about = "persons that go through the network at once (default %(default)s)"
     parser.add_argument("--batch_size", type=count, default=8, metavar="N", help=about)
     add_result_options(parser, "output/deploy")
+    add_track_flag(parser)
     add_assumptions(parser)
     return parser.parse_args()
 
@@ -57,12 +61,18 @@ def main():
     arguments = parse_arguments()
     if arguments.type.upper() != "ONNX":
         raise UserError(f"--type {arguments.type}: only ONNX models run here; export.py makes one")
-    paths = find_media(arguments.img)
+    if arguments.track:
+        settle_track(arguments)
+    paths = [] if arguments.track else find_media(arguments.img)
     size = arguments.width, arguments.height
     predictor = OnnxPosePredictor(
         arguments.model, size, arguments.flip_test, arguments.provider, assumptions(arguments), arguments.batch_size
     )
     find_people = find_people_by(arguments, arguments.provider)
+    if arguments.track:
+        app = TrackApp(predictor, find_people, predictor.skeleton, arguments.output, make_logger())
+        run_tracking(app, (*predictor.lines, find_people.line), arguments.img, TrackerSettings())
+        return
     settings = settings_of(arguments, predictor.skeleton, unbiased=predictor.metadata.unbiased)
     app = PoseApp(predictor, find_people, settings, make_logger(), arguments.show)
     run_app(app, paths, (*predictor.lines, find_people.line))

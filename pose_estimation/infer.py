@@ -7,6 +7,9 @@ import _init_paths  # noqa: F401
 from lib.core.media import find_media
 from lib.core.people import find_people_by
 from lib.core.pose_app import PoseApp, add_result_options, run_app, settings_of
+from lib.tracking.options import add_track_flag, settle_track
+from lib.tracking.track_app import TrackApp, run_tracking
+from lib.tracking.tracker import TrackerSettings
 from lib.utils.cli import config_from, make_parser
 from lib.utils.runtime import make_logger, run_script
 
@@ -19,6 +22,7 @@ def parse_arguments():
     parser.add_argument("--model-file", metavar="FILE", help="weights (.pdparams), a checkpoint (.pdckpt), or .onnx")
     parser.add_argument("--flip-test", action=on_or_off, help="average with the mirrored picture (TEST.FLIP_TEST)")
     add_result_options(parser, "output/infer")
+    add_track_flag(parser)
     arguments = parser.parse_intermixed_args()
     flags = (("model_file", "TEST.MODEL_FILE"), ("flip_test", "TEST.FLIP_TEST"))
     return arguments, config_from(arguments, "TEST.BATCH_SIZE", flags)
@@ -28,9 +32,15 @@ def main():
     arguments, config = parse_arguments()
     from lib.core.build import build_predictor, open_network
 
-    paths = find_media(arguments.img_file)
+    if arguments.track:
+        settle_track(arguments)
+    paths = [] if arguments.track else find_media(arguments.img_file)
     find_people = find_people_by(arguments, "cpu" if config.gpus in ("", "cpu") else "auto")
     run, lines = open_network(config, gpu_asked=arguments.gpus is not None)
+    if arguments.track:
+        app = TrackApp(build_predictor(config, run), find_people, config.skeleton, arguments.output, make_logger())
+        run_tracking(app, (*lines, find_people.line), arguments.img_file, TrackerSettings())
+        return
     settings = settings_of(arguments, config.skeleton, sure=config.test.in_vis_thre, unbiased=config.test.udp)
     app = PoseApp(build_predictor(config, run), find_people, settings, make_logger(), arguments.show)
     run_app(app, paths, (*lines, find_people.line))

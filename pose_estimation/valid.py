@@ -22,7 +22,11 @@ def parse_arguments():
     parser.add_argument(
         "--pred-file", metavar="FILE", help="score this pred.mat, or COCO result JSON, instead of running a network"
     )
+    about = "PoseTrack18: score these tracks, a file of track.py or a folder of them, instead of running a network"
+    parser.add_argument("--track-file", metavar="PATH", help=about)
     arguments = parser.parse_intermixed_args()
+    if arguments.pred_file and arguments.track_file:
+        parser.error("--pred-file and --track-file are different things to score: give one")
     if arguments.coco_bbox_file:  # asking for a file of detected boxes is asking for detected boxes
         arguments.use_detect_bbox = False
     flags = (("model_file", "TEST.MODEL_FILE"), ("flip_test", "TEST.FLIP_TEST"))
@@ -44,6 +48,21 @@ def score_predictions(arguments, config):
     log = make_logger(log_file)
     log.info(f"=> load {len(evaluator)} samples")
     report_results(arguments.pred_file, results, {"predictions": arguments.pred_file}, folder, log)
+
+
+def score_track_file(arguments, config):
+    """Scores saved tracks; no network, no pictures, no Paddle."""
+    from lib.core.report import report_results
+    from lib.dataset.posetrack import score_tracks
+
+    data = config.dataset
+    if data.dataset != "posetrack18":
+        raise UserError(f"--track-file is scored against PoseTrack18's form: DATASET.DATASET is {data.dataset}")
+    results, count = score_tracks(arguments.track_file, config.dataset_root, data.test_set, config.skeleton)
+    folder, log_file, _ = run_folder(config, arguments.cfg, "valid")
+    log = make_logger(log_file)
+    log.info(f"=> {count} labelled frames")
+    report_results(arguments.track_file, results, {"tracks": arguments.track_file}, folder, log)
 
 
 def validate_network(arguments, config):
@@ -109,7 +128,9 @@ def describe_test(config):
 
 def main():
     arguments, config = parse_arguments()
-    if arguments.pred_file:
+    if arguments.track_file:
+        score_track_file(arguments, config)
+    elif arguments.pred_file:
         score_predictions(arguments, config)
     else:
         validate_network(arguments, config)

@@ -67,3 +67,25 @@ def test_a_section_has_its_title_and_its_command_and_a_failure_ends_the_report(b
 def test_every_measurement_of_the_report_is_there(bench):
     for each in bench("write_report").BENCHES.values():
         assert (toy.ROOT / each.words[0]).is_file()
+
+
+def test_people_to_train_the_trackers_network_on_show_what_can_be_seen(bench):
+    from lib.dataset.synthetic_clips import TruePerson
+
+    people = bench("walking_people")
+    joints = np.column_stack([np.linspace(100, 130, 16), np.linspace(50, 150, 16)])
+    visible = np.arange(16) < 10
+    box = np.array([95.0, 45, 40, 110])
+    seen = TruePerson(1, joints, visible, box, box, share=0.9)
+    hidden = TruePerson(2, joints, visible, box, box, share=0.1)
+    rng, entries = np.random.default_rng(0), []
+    for _ in range(200):
+        entries += people.annotations_of(rng, [seen, hidden], (640, 360))
+    for entry in entries:
+        keypoints = np.reshape(entry["keypoints"], (16, 3))
+        assert (keypoints[:, 2] == 2 * visible).all() and (keypoints[~visible] == 0).all()
+    corners = np.array([entry["bbox"] for entry in entries])
+    around = np.abs(corners[:, 0] - box[0]) < 40  # the others are around nobody: none of the joints is within
+    assert around.sum() == 200 and 10 < (~around).sum() <= 60
+    low, high = corners[~around, :2], corners[~around, :2] + corners[~around, 2:]
+    assert not ((joints[None] >= low[:, None]) & (joints[None] <= high[:, None])).all(axis=2).any()

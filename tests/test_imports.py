@@ -16,7 +16,11 @@ WITHOUT_PADDLE = [
     "lib.core.media", "lib.core.model_metadata", "lib.core.onnx_predictor", "lib.core.onnx_session", "lib.core.people",
     "lib.core.pose_app", "lib.core.pose_results", "lib.core.skeleton_file", "lib.utils.parser", "lib.utils.progress",
     "lib.utils.picture_header", "lib.utils.shared_memory", "lib.dataset.regions", "lib.dataset.cache_plan",
-    "lib.dataset.cache_writer", "lib.dataset.crop_cache",
+    "lib.dataset.cache_writer", "lib.dataset.crop_cache", "lib.tracking.boxes", "lib.tracking.drawing",
+    "lib.tracking.evaluation", "lib.tracking.flow", "lib.tracking.frames", "lib.tracking.options",
+    "lib.tracking.posetrack_form", "lib.tracking.similarity", "lib.tracking.smoothing", "lib.tracking.track_app",
+    "lib.tracking.tracker", "lib.dataset.posetrack", "lib.dataset.synthetic_clips", "lib.dataset.synthetic_motion",
+    "lib.dataset.write_clips",
 ]  # fmt: skip
 
 

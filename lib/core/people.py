@@ -34,8 +34,8 @@ def add_box_options(parser):
         help="a person's box in pixels, once for each person (default: the whole picture is one person's box)",
     )  # fmt: skip
     boxes.add_argument(
-        "--bbox-file", metavar="JSON", help="boxes in COCO's result form, a list of {image_id, category_id, bbox, "
-        "score}; image_id: the picture's number or name, of a video the frame's number from 0",
+        "--bbox-file", "--boxes", metavar="JSON", help="boxes in COCO's result form, a list of {image_id, "
+        "category_id, bbox, score}; image_id: the picture's number or name, of a video the frame's number from 0",
     )  # fmt: skip
     boxes.add_argument(
         "--detector", metavar="FILE.onnx", help="a detector in MMDeploy's form, with outputs dets and labels"

@@ -91,7 +91,7 @@ class SkeletonConfig(Record):
 
 
 class DatasetConfig(Record):
-    dataset: Literal["mpii", "coco"] = "mpii"
+    dataset: Literal["mpii", "coco", "posetrack18"] = "mpii"
     skeleton: SkeletonConfig = SkeletonConfig()
     root: str = ""
     train_set: str = "train"

@@ -14,6 +14,7 @@ from lib.dataset.crop_cache import open_cache
 from lib.dataset.joints_dataset import JointsDataset, SampleSettings, select_data
 from lib.dataset.loader import BatchLoader, TrainingShare, ValidationShare
 from lib.dataset.mpii import LAYOUT, read_mpii
+from lib.dataset.posetrack import annotation_folder, posetrack_of_coco, read_posetrack
 from lib.dataset.swaps import refuse_mirrored
 from lib.utils.errors import UserError
 
@@ -27,6 +28,10 @@ def read_persons(config, training):
     if data.dataset == "mpii":
         count = len(skeleton.joints)
         persons = read_mpii(config.dataset_root, image_set, count, data.data_format, skeleton.indices)
+    elif data.dataset == "posetrack18":
+        if data.data_format == "zip":
+            raise UserError("DATASET.DATA_FORMAT: zip is not for PoseTrack18, whose pictures are read from folders")
+        persons = read_posetrack(config.dataset_root, image_set, skeleton, config.model.image_size)
     else:
         persons = _read_coco(config, image_set, skeleton, detected=not training and not config.test.use_gt_bbox)
     if training and data.select_data:
@@ -46,16 +51,24 @@ def _read_coco(config, image_set, skeleton, detected):
 
 
 def annotation_file(config, training):
-    """Path of the annotations of DATASET.TRAIN_SET or TEST_SET, whether it is there or not."""
+    """Path of the annotations of DATASET.TRAIN_SET or TEST_SET, whether it is there or not; PoseTrack's is a folder."""
     data = config.dataset
     image_set = data.train_set if training else data.test_set
     if data.dataset == "coco":
         return annotation_path(config.dataset_root, image_set)
+    if data.dataset == "posetrack18":
+        return annotation_folder(config.dataset_root, image_set)
     return config.dataset_root / "annot" / f"{image_set}.json"
 
 
 def _read_truth(config, image_set):
-    return read_truth(annotation_path(config.dataset_root, image_set), config.skeleton)
+    path = annotation_path(config.dataset_root, image_set)
+    if config.skeleton is not SKELETONS["posetrack18"]:
+        return read_truth(path, config.skeleton)
+    truth = read_truth(path, SKELETONS["coco"])  # to train on before PoseTrack itself, as the paper does
+    for record in truth.annotations:
+        record["keypoints"] = posetrack_of_coco(record["keypoints"].reshape(1, -1, 3)).ravel()
+    return truth
 
 
 def build_dataset(config, training):
@@ -109,7 +122,7 @@ def metric_of(config):
         return config.test.metric
     if config.dataset.dataset == "coco":
         return "ap" if config.skeleton.sigmas else "pck"
-    return "pckh" if config.skeleton is SKELETONS["mpii"] else "pck"
+    return "pckh" if config.dataset.dataset == "mpii" and config.skeleton is SKELETONS["mpii"] else "pck"
 
 
 def build_evaluator(config, persons=None):

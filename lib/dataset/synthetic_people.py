@@ -97,7 +97,7 @@ def _downwards(out, forward):
     return np.array([np.sin(out) * np.cos(forward), np.cos(out) * np.cos(forward), np.sin(forward)])
 
 
-def _body_points(angles):
+def body_points(angles):
     """(20, 3) points in statures from the pelvis: x to the person's left, y down, z to where the person looks."""
     points = np.zeros((20, 3))
     torso = _downwards(angles["torso_lean"], -angles["torso_bend"])
@@ -125,7 +125,7 @@ def _body_points(angles):
     return points
 
 
-def _seen(points, angles):
+def seen_by_viewer(points, angles):
     """Turns body points (N, 3) as the viewer sees them: x to the picture's right, y down, depth towards the viewer."""
     x, y, z = points.T
     yaw, pitch, roll = angles["yaw"], angles["pitch"], angles["roll"]
@@ -135,7 +135,7 @@ def _seen(points, angles):
     return np.stack([x, y, z], axis=1)
 
 
-def _colour(rng, hues, saturations, values):
+def random_colour(rng, hues, saturations, values):
     """(blue, green, red) with a hue drawn in degrees and a saturation and value drawn in 0..1."""
     hue, saturation, value = (rng.uniform(*span) for span in (hues, saturations, values))
     shares = [abs((hue / 60 + shift) % 6 - 3) - 1 for shift in (2, 4, 0)]
@@ -144,11 +144,11 @@ def _colour(rng, hues, saturations, values):
 
 def sample_appearance(rng):
     """Draws an Appearance: warm clothes on the person's right side, cool ones on the left."""
-    sides = (_colour(rng, (-12, 48), (0.7, 1), (0.6, 1)), _colour(rng, (175, 260), (0.6, 1), (0.5, 1)))
+    sides = (random_colour(rng, (-12, 48), (0.7, 1), (0.6, 1)), random_colour(rng, (175, 260), (0.6, 1), (0.5, 1)))
     return Appearance(
-        skin=_colour(rng, (14, 30), (0.25, 0.6), (0.4, 1)),
-        hair=_colour(rng, (10, 50), (0.1, 0.7), (0.05, 0.6)),
-        shirt=_colour(rng, (0, 360), (0, 0.35), (0.25, 0.95)),
+        skin=random_colour(rng, (14, 30), (0.25, 0.6), (0.4, 1)),
+        hair=random_colour(rng, (10, 50), (0.1, 0.7), (0.05, 0.6)),
+        shirt=random_colour(rng, (0, 360), (0, 0.35), (0.25, 0.95)),
         sides=sides,
         girth=rng.uniform(0.85, 1.25),
     )
@@ -212,7 +212,7 @@ def draw_person(canvas, person):
 def sample_person(rng, picture_size, column, pose_variation):
     """A Person in the picture of `picture_size` (w, h), in `column` (number, of how many) counted from the left."""
     angles = sample_angles(rng, pose_variation)
-    seen = _seen(_body_points(angles), angles)
+    seen = seen_by_viewer(body_points(angles), angles)
     stature = rng.uniform(*STATURE_RANGE) * picture_size[1]
     seen *= stature
     low, high = seen[:16, :2].min(axis=0), seen[:16, :2].max(axis=0)

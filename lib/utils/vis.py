@@ -17,10 +17,11 @@ def side_color(name):
     return {"left": LEFT_COLOR, "right": RIGHT_COLOR}.get(name.partition("_")[0], MIDDLE_COLOR)
 
 
-def draw_pose(image, joints, drawn, skeleton):
+def draw_pose(image, joints, drawn, skeleton, one_color=None):
     """Draws one person's joints and limbs into `image` (H, W, 3) uint8 BGR, in place, and returns it.
 
-    joints: (K, 2) pixels; drawn: (K,) which joints to draw; a limb needs both its ends.
+    joints: (K, 2) pixels; drawn: (K,) which joints to draw; a limb needs both its ends. one_color: BGR, of everything,
+    in place of the sides' colours.
     """
     thickness = max(1, round(min(image.shape[:2]) / 150))
     points = [tuple(round(value) for value in joint.tolist()) if show else None
@@ -29,10 +30,10 @@ def draw_pose(image, joints, drawn, skeleton):
         if points[first] and points[second]:
             ends = skeleton.joints[first], skeleton.joints[second]
             color = next((side_color(end) for end in ends[::-1] if side_color(end) != MIDDLE_COLOR), MIDDLE_COLOR)
-            cv2.line(image, points[first], points[second], color, thickness, cv2.LINE_AA)
+            cv2.line(image, points[first], points[second], one_color or color, thickness, cv2.LINE_AA)
     for name, point in zip(skeleton.joints, points, strict=True):
         if point:
-            cv2.circle(image, point, thickness + 1, side_color(name), -1, cv2.LINE_AA)
+            cv2.circle(image, point, thickness + 1, one_color or side_color(name), -1, cv2.LINE_AA)
     return image
 
 

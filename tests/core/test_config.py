@@ -313,7 +313,7 @@ def test_an_unknown_key_of_a_skeleton_gets_the_nearest(refusal):
 @pytest.mark.parametrize("words", [(), ("DATASET.SKELETON", "coca")])
 def test_an_unknown_skeleton_is_refused_with_those_there_are(refusal, words):
     message = refusal("DATASET: {SKELETON: coca}" if not words else "TRAIN: {LR: 0.1}", *words)
-    assert "DATASET.SKELETON.NAME: there is no skeleton 'coca'; known are coco, mpii, or give JOINTS" in message
+    assert "DATASET.SKELETON.NAME: there is no skeleton 'coca'; known are coco, mpii, posetrack18, or give" in message
 
 
 @pytest.mark.parametrize(

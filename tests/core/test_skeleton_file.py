@@ -56,5 +56,5 @@ def test_a_file_of_something_else_is_one_line(write, content, said):
 
 
 def test_an_unknown_name_is_refused_with_those_that_are_known():
-    with pytest.raises(UserError, match="there is no skeleton cocoo: expected coco, mpii, or a JSON file"):
+    with pytest.raises(UserError, match="there is no skeleton cocoo: expected coco, mpii, posetrack18, or a JSON file"):
         read_skeleton("cocoo")

@@ -1,0 +1,134 @@
+"""PoseTrack18: its sequences as persons to train on, its truth to score tracks by, COCO's joints as its own.
+
+No Paddle here. The form of its files is lib.tracking.posetrack_form's.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from lib.core.skeletons import COCO, POSETRACK18
+from lib.dataset.coco import NO_AREA
+from lib.dataset.joints_dataset import Persons
+from lib.tracking.boxes import box_of_joints
+from lib.tracking.evaluation import PoseTrackEvaluator, in_regions
+from lib.tracking.posetrack_form import PoseFrame, read_frames, sequence_files
+from lib.utils.errors import UserError
+from lib.utils.transforms import crop_of_box
+
+LAYOUT = (
+    "PoseTrack18's pictures and annotations come from posetrack.net; they go to "
+    "data/posetrack18/images/{train,val}/<sequence>/*.jpg and data/posetrack18/annotations/{train,val}/<sequence>.json"
+)
+# Where the neck and the top of the head are on the way from the middle of the shoulders to the nose, and beyond it, in
+# that way's length: the rounded medians of the people of PoseTrack18 that we had at hand (0.28 and 0.47)
+NECK_SHARE, TOP_SHARE = 0.25, 0.5
+
+
+def annotation_folder(root, image_set):
+    """annotations/<set>/, with a .json for each sequence."""
+    return Path(root) / "annotations" / image_set
+
+
+def read_sequences(root, image_set, skeleton):
+    """{sequence: {image id: PoseFrame}} of a set. Raises UserError where it is missing or ill-formed."""
+    folder = annotation_folder(root, image_set)
+    if not folder.is_dir():
+        raise UserError(f"there are no annotations {folder}. {LAYOUT}")
+    return {name: read_frames(path, skeleton) for name, path in sequence_files(folder).items()}
+
+
+def read_posetrack(root, image_set, skeleton, image_size):
+    """The Persons of a set's labelled frames, those who show a joint outside the ignored regions.
+
+    A person's box is that of the joints, longer by 15% (the paper, section 4.2), fitted to the aspect of image_size
+    (width, height) and grown by 1.25. Joints in ignored regions count as not annotated.
+    """
+    pictures, joints, visible, left_out = [], [], [], {"without a joint": [], NO_AREA: []}
+    for name, frames in read_sequences(root, image_set, skeleton).items():
+        for frame in frames.values():
+            shown = frame.shown & ~in_regions(frame.joints, frame.ignored)
+            for row in range(len(shown) if frame.labelled else 0):
+                spread = np.ptp(frame.joints[row, shown[row]], axis=0) if shown[row].any() else None
+                if spread is None or not (spread > 0).all():
+                    left_out["without a joint" if spread is None else NO_AREA].append(f"{name}/{frame.identities[row]}")
+                    continue
+                pictures.append(f"{root}/{frame.name}")
+                joints.append(np.where(shown[row][:, None], frame.joints[row], 0))
+                visible.append(shown[row].astype(float))
+    if not pictures:
+        raise UserError(f"{annotation_folder(root, image_set)}: nobody in it shows two joints in a labelled frame")
+    joints, visible = np.array(joints), np.array(visible)
+    boxes = box_of_joints(joints, visible > 0)
+    center, scale = crop_of_box(boxes, image_size)
+    count = sum(map(len, left_out.values()))
+    reasons = ", ".join(f"{len(names)} {reason}" for reason, names in left_out.items() if names)
+    note = f"=> {count} of {count + len(pictures)} annotations left out: {reasons}" if count else ""
+    return Persons(
+        pictures, center, scale, joints, visible, boxes, box_scores=np.ones(len(boxes)), note=note, left_out=left_out
+    )
+
+
+def posetrack_of_coco(keypoints):
+    """PoseTrack18's 15 joints (N, 15, 3) of COCO's 17 (N, 17, 3), x, y, visibility.
+
+    Neck and top of the head, which COCO does not have, lie on the line from the middle of the shoulders through the
+    nose (NECK_SHARE, TOP_SHARE); they are annotated where these three are. The others go to their places.
+    """
+    keypoints = np.asarray(keypoints, dtype=np.float64)
+    names = ("nose", "left_shoulder", "right_shoulder")
+    nose, left, right = (keypoints[:, COCO.joints.index(name)] for name in names)
+    known = (nose[:, 2] > 0) & (left[:, 2] > 0) & (right[:, 2] > 0)
+    middle = (left[:, :2] + right[:, :2]) / 2
+    upwards = nose[:, :2] - middle
+    made = {"head_bottom": middle + NECK_SHARE * upwards, "head_top": nose[:, :2] + TOP_SHARE * upwards}
+    result = np.zeros((len(keypoints), len(POSETRACK18.joints), 3))
+    for place, name in enumerate(POSETRACK18.joints):
+        if name in made:
+            result[:, place] = np.where(known[:, None], np.column_stack([made[name], known]), 0)
+        else:
+            result[:, place] = keypoints[:, COCO.joints.index(name)]
+    return result
+
+
+def score_tracks(place, root, image_set, skeleton):
+    """The figures of saved tracks, a file in PoseTrack18's form or a folder of them, against a set's truth.
+
+    A sequence's tracks are <sequence>.json or, as track.py writes them, <sequence>_track.json. Frames are matched by
+    their ids, or else by the names of their pictures; a labelled frame without tracks counts as missed.
+    Returns ({figure: value}, number of labelled frames). Raises UserError where a sequence has no tracks.
+    """
+    truth, files = read_sequences(root, image_set, skeleton), sequence_files(place)
+    evaluator, count = PoseTrackEvaluator(skeleton), 0
+    pairs = {name: files.get(name) or files.get(f"{name}_track") for name in truth}
+    if Path(place).is_file() and len(truth) == 1:  # whatever it is called
+        pairs = dict.fromkeys(truth, Path(place))
+    missing = [name for name, path in pairs.items() if path is None]
+    if missing:
+        raise UserError(f"{place} has no tracks of {len(missing)} of {len(truth)} sequences, the first is {missing[0]}")
+    for name, path in pairs.items():
+        guesses = _by_frame(read_frames(path, skeleton), truth[name], path)
+        for key, frame in truth[name].items():
+            try:
+                evaluator.add(name, frame, guesses.get(key) or _nobody(skeleton))
+            except ValueError as error:
+                raise UserError(f"{annotation_folder(root, image_set) / name}.json: {error}") from error
+            count += frame.labelled
+    return evaluator.evaluate(), count
+
+
+def _by_frame(guesses, truth, path):
+    """The guessed PoseFrames by the truth's image ids."""
+    if set(guesses) & set(truth):
+        return guesses
+    by_name = {Path(frame.name).name: frame for frame in guesses.values()}
+    found = {key: by_name.get(Path(frame.name).name) for key, frame in truth.items()}
+    if guesses and not any(found.values()):
+        raise UserError(f"{path}: none of its frames is of this sequence, neither by id nor by name")
+    return found
+
+
+def _nobody(skeleton):
+    count = len(skeleton.joints)
+    scores = np.zeros((0, count))
+    return PoseFrame("", np.zeros(0, dtype=int), np.zeros((0, count, 2)), scores > 0, scores, np.zeros(0))

@@ -1,0 +1,232 @@
+"""What track.py, and infer.py and deploy.py with --track, do: a video in, people with identities out. No Paddle here.
+
+Three files come of a clip: <name>_track.mp4, drawn; <name>_track.jsonl, a line a frame, written as it goes; and
+<name>_track.json in PoseTrack18's form. Nothing of the clip is kept in memory but the tracker's queue and the trails.
+"""
+
+import contextlib
+import json
+import signal
+import sys
+from pathlib import Path
+
+import cv2
+
+from lib.core.media import video_writer
+from lib.core.people import NOBODY
+from lib.tracking.drawing import TRAIL_LENGTH, TrackDrawing
+from lib.tracking.frames import frame_of, open_clip
+from lib.tracking.posetrack_form import annotation_entry, write_form
+from lib.tracking.similarity import tracking_sigmas
+from lib.tracking.tracker import PoseTracker
+from lib.utils.errors import RunError, UserError
+from lib.utils.files import without_nan
+from lib.utils.progress import progress_bar
+from lib.utils.runtime import make_folder
+
+PARTS = ("read", "boxes", "flow", "preprocess", "network", "decode", "match", "draw", "write")
+
+
+class TrackApp:
+    """Follows the people of clips and saves what comes of it.
+
+    find_people: a PeopleFinder; skeleton: the predictor's; folder: where the results go; log: a logger.
+    """
+
+    def __init__(self, predictor, find_people, skeleton, folder, log):
+        self.predictor, self.find_people, self.skeleton = predictor, find_people, skeleton
+        self.folder, self.log, self.clock = Path(folder), log, predictor.clock
+        self.problems = self.frames = 0
+
+    def run(self, place, settings, make_smoother=None, trail=TRAIL_LENGTH):
+        """Works through a video, or a folder of frames, and returns the number of problems.
+
+        settings: TrackerSettings; make_smoother: called with the frames' rate, returns a PoseSmoother; None: joints as
+        they are; trail: its length in frames. Ctrl-C ends it after the frame at hand, with all results whole, and then
+        raises KeyboardInterrupt. Raises UserError where the clip cannot be read, or a result would replace it.
+        """
+        with contextlib.closing(open_clip(place)) as clip:
+            paths = self._result_paths(Path(place))
+            make_folder(self.folder)
+            self.predictor.warm_up()
+            tracker = PoseTracker(tracking_sigmas(self.skeleton), settings)
+            smoother = make_smoother(clip.rate) if make_smoother else None
+            drawing = TrackDrawing(self.skeleton, trail)
+            with _Results(paths, clip, self.skeleton, drawing) as results, stopping() as stop:
+                self._follow(clip, tracker, smoother, results, stop)
+            self._conclude(clip, results, paths)
+        if stop.asked:
+            raise KeyboardInterrupt
+        return self.problems
+
+    def time_line(self):
+        """Where the time went, in words."""
+        seconds = self.clock.seconds
+        parts = [f"{part} {1000 * seconds[part] / max(1, self.frames):.1f}" for part in PARTS if part in seconds]
+        return f"=> milliseconds per frame, after a warm-up: {', '.join(parts)} ({self.frames} frames)"
+
+    def _follow(self, clip, tracker, smoother, results, stop):
+        threshold, expected = tracker.settings.joint_threshold, 0
+        with progress_bar(clip.count or None, clip.path.name) as bar:
+            for frame in self._read(clip, stop):
+                for _ in range(expected, clip.place - 1):
+                    tracker.skip()
+                expected = clip.place
+                tracked = self._track(frame, tracker)
+                joints, shown = tracked.keypoints, tracked.scores >= threshold
+                if smoother:
+                    joints = smoother.smooth(tracked.identities, joints, shown)
+                with self.clock.part("draw"):
+                    picture = results.drawing.draw(frame.image, tracked, joints, shown)
+                with self.clock.part("write"):
+                    results.write(frame, picture, tracked, joints, shown)
+                self.frames += 1
+                bar.update()
+
+    def _read(self, clip, stop):
+        while not stop.asked:
+            with self.clock.part("read"):
+                image = clip.read()
+            if image is None:
+                return
+            yield frame_of(clip, image)
+
+    def _track(self, frame, tracker):
+        with self.clock.part("boxes"):
+            try:
+                detected = self.find_people(frame)
+            except UserError as error:  # the frame goes through with carried boxes only
+                detected = NOBODY
+                self._report(error)
+        with self.clock.part("flow"):
+            people = tracker.propose(frame.image, detected)
+        (poses,) = self.predictor.predict_many([frame.image], [people.boxes])
+        with self.clock.part("match"):
+            return tracker.update(people, poses.keypoints, poses.scores)
+
+    def _result_paths(self, place):
+        name = place.resolve().name if place.is_dir() else place.stem
+        paths = {kind: self.folder / f"{name}_track.{kind}" for kind in ("mp4", "jsonl", "json")}
+        inputs = [place, getattr(self.find_people, "path", None)]
+        for path in paths.values():
+            if path.resolve() in [Path(given).resolve() for given in inputs if given]:
+                raise UserError(f"{path} is one of the inputs: choose another --output")
+        return paths
+
+    def _conclude(self, clip, results, paths):
+        people = "person" if results.people == 1 else "people"
+        names = ", ".join(str(path) for path in paths.values())
+        self.log.info(f"=> {clip.path.name}: {self.frames} frames, {results.people} {people}, saving {names}")
+        if clip.missing():
+            self._report(f"{clip.path}: {clip.missing()} of its {clip.count} frames could not be read")
+        if results.other_sizes:
+            self._report(
+                f"{clip.path}: {results.other_sizes} of its frames not of the first one's size, "
+                f"{clip.size[0]}x{clip.size[1]}; drawn, they are scaled to it"
+            )
+        for complaint in (self.find_people.complaint(), self._unused_boxes()):
+            if complaint:
+                self._report(complaint)
+                break
+
+    def _unused_boxes(self):
+        used, count = (getattr(self.find_people, name, 0) for name in ("used", "count"))
+        if used >= count:
+            return ""
+        return f"{count - used} of {count} boxes of {self.find_people.path} are of no frame here"
+
+    def _report(self, problem):
+        self.problems += 1
+        self.log.info(f"problem: {problem}")
+
+
+def run_tracking(app, lines, place, settings, **options):
+    """Runs a TrackApp as a script does: says `lines`, then the time, and exits with 1 where there were problems."""
+    for line in lines:
+        app.log.info(line)
+    try:
+        problems = app.run(place, settings, **options)
+    finally:
+        if app.frames:
+            app.log.info(app.time_line())
+    if problems:
+        app.log.info(f"=> {problems} problem{'s' if problems > 1 else ''}")
+        sys.exit(1)
+
+
+class _Results(contextlib.ExitStack):
+    """The three files of a clip. people: how many there were; other_sizes: frames not of the clip's size."""
+
+    def __init__(self, paths, clip, skeleton, drawing):
+        super().__init__()
+        self.paths, self.clip, self.skeleton, self.drawing = paths, clip, skeleton, drawing
+        self.people = self.other_sizes = self._annotations = 0
+
+    def __enter__(self):
+        super().__enter__()
+        self._lines = self.enter_context(open(self.paths["jsonl"], "w", encoding="utf-8"))
+        self.callback(self._write_form)
+        self._video = self.enter_context(video_writer(self.paths["mp4"], self.clip.rate, self.clip.size))
+        return self
+
+    def write(self, frame, picture, tracked, joints, shown):
+        """Adds a frame: the drawn picture, and the Tracked people with the joints (N, K, 2) to save."""
+        if picture.shape[1::-1] != self.clip.size:
+            self.other_sizes += 1
+            picture = cv2.resize(picture, self.clip.size)
+        self._video.write(picture)
+        number = self.clip.place - 1
+        annotations = []
+        for row, identity in enumerate(tracked.identities.tolist()):
+            self._annotations += 1
+            person = {
+                "identity": identity, "joints": joints[row], "shown": shown[row], "scores": tracked.scores[row],
+                "box": tracked.boxes[row], "score": tracked.box_scores[row],
+            }  # fmt: skip
+            annotations.append(annotation_entry(number, self._annotations, person, self.skeleton))
+        self.people = max([self.people, *tracked.identities.tolist()])
+        height, width = frame.image.shape[:2]
+        name = frame.path.name if frame.number is None else f"{frame.path.stem}/{number:06d}.jpg"
+        image = {
+            "id": number, "frame_id": number, "file_name": name, "width": width, "height": height, "is_labeled": True,
+        }  # fmt: skip
+        line = {"frame": number, "seconds": round(number / self.clip.rate, 3)}
+        text = json.dumps(without_nan({**line, "image": image, "annotations": annotations}))
+        try:
+            self._lines.write(text + "\n")
+            self._lines.flush()  # it is there for whoever reads along
+        except OSError as error:
+            raise RunError(f"cannot write {self.paths['jsonl']}: {error.strerror or error}") from error
+
+    def _write_form(self):
+        self._lines.flush()
+        write_form(self.paths["json"], self._records, self.skeleton)
+
+    def _records(self):
+        with open(self.paths["jsonl"], encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
+
+
+class _Stop:
+    asked = False
+
+
+@contextlib.contextmanager
+def stopping():
+    """Gives an object whose `asked` becomes True at Ctrl-C; a second Ctrl-C interrupts at once."""
+    stop = _Stop()
+
+    def ask(number, frame):
+        if stop.asked:
+            raise KeyboardInterrupt
+        stop.asked = True
+
+    try:
+        before = signal.signal(signal.SIGINT, ask)
+    except ValueError:  # not in the main thread
+        yield stop
+        return
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,69 @@
+"""Follows people through a video: their poses and steady numbers, drawn and as JSON in PoseTrack18's form."""
+
+import argparse
+
+import _init_paths  # noqa: F401
+from deploy import add_assumptions, assumptions
+
+from lib.core.people import add_box_options, find_people_by
+from lib.tracking.options import add_tracker_options, smoother_maker, tracker_settings
+from lib.tracking.track_app import TrackApp, run_tracking
+from lib.utils.errors import UserError
+from lib.utils.parser import OneLineParser, count
+from lib.utils.runtime import make_logger, run_script
+
+
+def parse_arguments():
+    parser = OneLineParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--video", metavar="PATH", required=True, help="a video, or a folder of frames")
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--model", metavar="X.onnx", help="an exported model: runs without Paddle")
+    model.add_argument("--cfg", metavar="YAML", help="an experiment, with --model-file")
+    parser.add_argument("--model-file", metavar="FILE", help="--cfg: weights (.pdparams), a checkpoint, or .onnx")
+    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="--cfg: override the experiment")
+    about = "average with the mirrored picture"
+    parser.add_argument("--flip-test", action=argparse.BooleanOptionalAction, help=about)
+    parser.add_argument("--gpus", help="the CUDA GPU to use, such as 0; cpu for none")
+    parser.add_argument("--batch_size", type=count, metavar="N", help="persons that go through the network at once")
+    parser.add_argument("--output", metavar="DIR", default="output/track", help="for results (default %(default)s)")
+    add_box_options(parser)
+    add_tracker_options(parser)
+    add_assumptions(parser)
+    return parser.parse_intermixed_args()
+
+
+def open_predictor(arguments):
+    """(predictor, skeleton, lines that say what runs where, the provider for the detector)."""
+    if arguments.model:
+        if arguments.model_file or arguments.overrides:
+            raise UserError("--model takes no --model-file and no KEY VALUE: these are of --cfg")
+        from lib.core.onnx_predictor import OnnxPosePredictor
+
+        provider = "cpu" if arguments.gpus == "cpu" else "auto"
+        predictor = OnnxPosePredictor(
+            arguments.model, flip_test=bool(arguments.flip_test), provider=provider, assumed=assumptions(arguments),
+            batch_size=arguments.batch_size or 8,
+        )  # fmt: skip
+        return predictor, predictor.skeleton, predictor.lines, provider
+    from lib.core.build import build_predictor, open_network
+    from lib.utils.cli import config_from
+
+    flags = (("model_file", "TEST.MODEL_FILE"), ("flip_test", "TEST.FLIP_TEST"))
+    config = config_from(arguments, "TEST.BATCH_SIZE", flags)
+    run, lines = open_network(config, gpu_asked=arguments.gpus is not None)
+    provider = "cpu" if config.gpus in ("", "cpu") else "auto"
+    return build_predictor(config, run), config.skeleton, lines, provider
+
+
+def main():
+    arguments = parse_arguments()
+    settings = tracker_settings(arguments)
+    predictor, skeleton, lines, provider = open_predictor(arguments)
+    find_people = find_people_by(arguments, provider)
+    app = TrackApp(predictor, find_people, skeleton, arguments.output, make_logger())
+    options = {"make_smoother": smoother_maker(arguments), "trail": arguments.trail}
+    run_tracking(app, (*lines, find_people.line), arguments.video, settings, **options)
+
+
+if __name__ == "__main__":
+    run_script(main)
