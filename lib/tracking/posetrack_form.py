@@ -13,7 +13,7 @@ import numpy as np
 
 from lib.core.skeletons import POSETRACK18
 from lib.utils.errors import UserError
-from lib.utils.files import MAXIMUM_PIXELS, finite, read_json, what_is_wrong, without_nan
+from lib.utils.files import MAXIMUM_PIXELS, MOST_WORDS, finite, read_json, what_is_wrong, without_nan
 from lib.utils.runtime import replacing
 
 # What stands in the 17 places of PoseTrack18's files
@@ -81,10 +81,11 @@ def read_frames(path, skeleton):
 
 def _check_names(path, categories, skeleton):
     """The joints' names must be the skeleton's, where the file says them."""
-    names = categories[0].get("keypoints") if isinstance(categories, list) and categories else None
-    expected = list(place_names(skeleton))
-    if names and list(names) != expected:
-        raise UserError(f"{path}: its joints are {', '.join(map(str, names))}; expected {', '.join(expected)}")
+    first = categories[0] if isinstance(categories, list) and categories else None
+    names, expected = first.get("keypoints") if isinstance(first, dict) else None, list(place_names(skeleton))
+    if names and names != expected:
+        found = ", ".join(map(str, names)) if isinstance(names, list) else str(names)
+        raise UserError(f"{path}: its joints are {found[:MOST_WORDS]}; expected {', '.join(expected)}")
 
 
 def _person(annotation, skeleton):

@@ -1,6 +1,7 @@
 """Annotations, results, boxes and ground truth that are not what they should be."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,17 +9,21 @@ import scipy.io
 from damage import JUNK, changed_bytes, changed_text, changed_tree
 from hypothesis import given
 from hypothesis import strategies as st
+from toy import import_script
 
 from lib.core.coco_evaluator import COCOEvaluator
 from lib.core.evaluators import MPII_MAT_JOINTS, PCKEvaluator, PCKhEvaluator
+from lib.core.media import Frame
 from lib.core.people import FileBoxes
 from lib.core.report import read_predictions
-from lib.core.skeletons import COCO, MPII
+from lib.core.saved_poses import SavedPoses
+from lib.core.skeletons import COCO, MPII, POSETRACK18
 from lib.dataset.check import check_persons
 from lib.dataset.coco import annotated_persons, detected_persons, picture_paths
 from lib.dataset.coco_truth import read_truth
 from lib.dataset.joints_dataset import JointsDataset, SampleSettings, select_data
 from lib.dataset.mpii import read_mpii
+from lib.tracking.posetrack_form import read_frames
 
 SIZE = (64, 64)
 PERSON = {"image": "a.jpg", "center": [60.0, 50.0], "scale": 0.4, "joints": [[40.0 + j, 50 - j] for j in range(16)],
@@ -35,6 +40,13 @@ COCO_SEED = {
 }  # fmt: skip
 DETECTION = {"image_id": 7, "category_id": 1, "bbox": [30, 20, 50.5, 60], "score": 0.9}
 RESULT = {"image_id": 7, "category_id": 1, "keypoints": KEYPOINTS, "score": 0.9}
+TRACKS = {
+    "images": [{"id": 1000, "file_name": "a.jpg", "is_labeled": True, "ignore_regions_x": [[1, 9, 9]],
+                "ignore_regions_y": [[1, 1, 9]]}, {"id": 1001, "file_name": "b.jpg", "is_labeled": True}],
+    "annotations": [{"image_id": 1000, "track_id": 0, "bbox_head": [40, 20, 10, 12], "scores": [0.5] * 17,
+                     "keypoints": KEYPOINTS}],
+    "categories": [{"name": "person", "keypoints": []}],
+}  # fmt: skip
 TEXTS = [json.dumps(seed) for seed in (MPII_SEED, COCO_SEED, [DETECTION], [RESULT])]
 
 
@@ -97,6 +109,28 @@ def test_detections_of_a_set(attempt, place, truth, content):
 @given(content=changed_tree([DETECTION, {**DETECTION, "image_id": "b"}]))
 def test_boxes_of_pictures(attempt, place, content):
     attempt("--bbox-file", FileBoxes, write(place / "boxes.json", content), 0.1)
+
+
+def draw_saved(path):
+    picture = np.zeros((100, 120, 3), np.uint8)
+    for name in ("7.jpg", "b.jpg"):
+        import_script("draw").draw_saved(Frame(picture, Path(name)), SavedPoses(path), 0.2)
+
+
+@given(content=changed_tree([{**RESULT, "bbox": [30, 20, 50, 60]}, {**RESULT, "image_id": "b"}]))
+def test_saved_poses(attempt, place, content):
+    attempt("--pose-file", draw_saved, write(place / "poses.json", content))
+
+
+@given(content=changed_tree({"frame": 7, "seconds": 0.5, "persons": [{**RESULT, "joint_names": list(COCO.joints)}]}))
+def test_saved_poses_of_a_video(attempt, place, content):
+    attempt("--pose-file", draw_saved, write(place / "poses.jsonl", content))
+
+
+@given(content=changed_tree(TRACKS))
+def test_tracks(attempt, place, content):
+    path = write(place / "tracks.json", content)
+    attempt("tracks", read_frames, path, POSETRACK18)
 
 
 @given(text=changed_text(TEXTS))

@@ -27,7 +27,8 @@ PICKLES = [pickle.dumps(value, protocol=protocol) for protocol in (2, 3, 4, 5) f
 
 
 def encoded(ending):
-    good, data = cv2.imencode(ending, IMAGE)
+    """A picture in a format, or nothing where this OpenCV does not write it."""
+    good, data = cv2.imencode(ending, IMAGE) if cv2.haveImageWriter(f"a{ending}") else (False, None)
     return data.tobytes() if good else b""
 
 
