@@ -77,7 +77,7 @@ def test_joints_are_where_the_limbs_are_drawn_in_one_based_pixels(tmp_path, bare
 def test_limb_ends_and_head_box_are_at_the_joints():
     angles = people.sample_angles(np.random.default_rng(1), 0.0)
     angles["yaw"] = 0.0
-    points = people._seen(people._body_points(angles), angles) * 200 + 150
+    points = people.seen_by_viewer(people.body_points(angles), angles) * 200 + 150
     red, black = (0, 0, 255), (0, 0, 0)
     look = people.Appearance(red, black, black, (black, black), 1.0)
     person = people.Person(points[:, :2], points[:, 2], 200, 0.0, look)
