@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -145,6 +146,15 @@ def test_frames_of_changing_size_are_reported_and_go_on(root, tmp_path, model, b
     np.testing.assert_allclose(frames[2].joints[0, 0], [100, 80], atol=6)  # in the larger frame's pixels
 
 
+def test_frames_whose_boxes_cannot_be_are_reported_together_and_the_others_tracked(root, tmp_path, model, boxes):
+    clip = write_clip(tmp_path / "a.mp4", [20, 22, 24, 26])
+    words = ("--boxes", boxes([(0, 20), (1, 5000), (2, 5000), (3, 26)]), "--output", tmp_path / "out")
+    process = track(root, "--video", clip, "--model", model, *words)
+    assert process.returncode == 1 and f"problem: 2 frames of {clip}: a box of " in process.stdout
+    written, _ = results(tmp_path / "out", "a")
+    assert len(written) == 4 and written[0]["annotations"] and written[3]["annotations"]
+
+
 def test_boxes_for_frames_that_do_not_exist_are_reported(root, tmp_path, model, boxes):
     clip = write_clip(tmp_path / "walk.mp4", [20, 22])
     detections = boxes([(0, 20), (1, 22), (77, 20)])
@@ -169,7 +179,8 @@ def test_a_video_without_frames_is_refused(root, tmp_path, model):
     assert process.returncode == 2 and "no frames" in process.stderr
 
 
-def test_ctrl_c_leaves_a_video_that_plays_and_json_that_is_whole(root, tmp_path, model, boxes):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_video_that_plays_and_json_that_is_whole(root, tmp_path, model, boxes, number):
     clip = write_clip(tmp_path / "long.mp4", [20 + number % 60 for number in range(1500)])
     detections = boxes([(frame, 20 + frame % 60) for frame in range(1500)])
     words = ("--video", clip, "--model", model, "--boxes", detections, "--output", tmp_path / "out")
@@ -179,9 +190,10 @@ def test_ctrl_c_leaves_a_video_that_plays_and_json_that_is_whole(root, tmp_path,
     deadline = time.monotonic() + 100
     while not (lines.is_file() and lines.stat().st_size > 3000) and time.monotonic() < deadline:
         time.sleep(0.02)
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     _, errors = process.communicate(timeout=100)
-    assert process.returncode == 130 and errors == "error: interrupted\n"
+    assert process.returncode == 128 + number
+    assert re.fullmatch(r"error: interrupted after \d+ frames, which are saved\n", errors)
     written, frames = results(tmp_path / "out", "long")
     assert 0 < len(written) == len(frames) == count_frames(tmp_path / "out" / "long_track.mp4") < 1500
 

@@ -6,7 +6,6 @@ Three files come of a clip: <name>_track.mp4, drawn; <name>_track.jsonl, a line 
 
 import contextlib
 import json
-import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from lib.utils.errors import RunError, UserError
 from lib.utils.files import without_nan
 from lib.utils.progress import progress_bar
 from lib.utils.runtime import make_folder
+from lib.utils.stop import StopSignals, stopped
 
 PARTS = ("read", "boxes", "flow", "preprocess", "network", "decode", "match", "draw", "write")
 
@@ -37,13 +37,14 @@ class TrackApp:
         self.predictor, self.find_people, self.skeleton = predictor, find_people, skeleton
         self.folder, self.log, self.clock = Path(folder), log, predictor.clock
         self.problems = self.frames = 0
+        self._bad_frames = []
 
     def run(self, place, settings, make_smoother=None, trail=TRAIL_LENGTH):
         """Works through a video, or a folder of frames, and returns the number of problems.
 
         settings: TrackerSettings; make_smoother: called with the frames' rate, returns a PoseSmoother; None: joints as
-        they are; trail: its length in frames. Ctrl-C ends it after the frame at hand, with all results whole, and then
-        raises KeyboardInterrupt. Raises UserError where the clip cannot be read, or a result would replace it.
+        they are; trail: its length in frames. Ctrl-C and SIGTERM end it after the frame at hand, all results
+        whole, by KeyboardInterrupt. Raises UserError where the clip cannot be read, or a result would replace it.
         """
         with contextlib.closing(open_clip(place)) as clip:
             paths = self._result_paths(Path(place))
@@ -52,11 +53,11 @@ class TrackApp:
             tracker = PoseTracker(tracking_sigmas(self.skeleton), settings)
             smoother = make_smoother(clip.rate) if make_smoother else None
             drawing = TrackDrawing(self.skeleton, trail)
-            with _Results(paths, clip, self.skeleton, drawing) as results, stopping() as stop:
+            with _Results(paths, clip, self.skeleton, drawing) as results, StopSignals() as stop:
                 self._follow(clip, tracker, smoother, results, stop)
             self._conclude(clip, results, paths)
         if stop.asked:
-            raise KeyboardInterrupt
+            raise stopped(f"interrupted after {self.frames} frames, which are saved", stop.asked)
         return self.problems
 
     def time_line(self):
@@ -95,9 +96,9 @@ class TrackApp:
         with self.clock.part("boxes"):
             try:
                 detected = self.find_people(frame)
-            except UserError as error:  # the frame goes through with carried boxes only
+            except (UserError, RunError) as error:  # the frame goes through with carried boxes only
                 detected = NOBODY
-                self._report(error)
+                self._bad_frames.append(error)
         with self.clock.part("flow"):
             people = tracker.propose(frame.image, detected)
         (poses,) = self.predictor.predict_many([frame.image], [people.boxes])
@@ -117,6 +118,9 @@ class TrackApp:
         people = "person" if results.people == 1 else "people"
         names = ", ".join(str(path) for path in paths.values())
         self.log.info(f"=> {clip.path.name}: {self.frames} frames, {results.people} {people}, saving {names}")
+        if self._bad_frames:
+            frames = "frame" if len(self._bad_frames) == 1 else "frames"
+            self._report(f"{len(self._bad_frames)} {frames} of {clip.path}: {self._bad_frames[0]}")
         if clip.missing():
             self._report(f"{clip.path}: {clip.missing()} of its {clip.count} frames could not be read")
         if results.other_sizes:
@@ -205,28 +209,3 @@ class _Results(contextlib.ExitStack):
     def _records(self):
         with open(self.paths["jsonl"], encoding="utf-8") as lines:
             yield from map(json.loads, lines)
-
-
-class _Stop:
-    asked = False
-
-
-@contextlib.contextmanager
-def stopping():
-    """Gives an object whose `asked` becomes True at Ctrl-C; a second Ctrl-C interrupts at once."""
-    stop = _Stop()
-
-    def ask(number, frame):
-        if stop.asked:
-            raise KeyboardInterrupt
-        stop.asked = True
-
-    try:
-        before = signal.signal(signal.SIGINT, ask)
-    except ValueError:  # not in the main thread
-        yield stop
-        return
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
