@@ -87,6 +87,16 @@ class Skeleton:
         return [self.joints.index(name) for name in names]
 
 
+# The columns after "Head" of MPII's table, which are those of PoseTrack's too
+LIMB_GROUPS = (
+    ("Shoulder", ("left_shoulder", "right_shoulder")),
+    ("Elbow", ("left_elbow", "right_elbow")),
+    ("Wrist", ("left_wrist", "right_wrist")),
+    ("Hip", ("left_hip", "right_hip")),
+    ("Knee", ("left_knee", "right_knee")),
+    ("Ankle", ("left_ankle", "right_ankle")),
+)
+
 MPII = Skeleton(
     name="mpii",
     joints=(
@@ -109,12 +119,7 @@ MPII = Skeleton(
     pck_threshold=0.5,
     pckh_groups=(
         ("Head", ("head_top",)),
-        ("Shoulder", ("left_shoulder", "right_shoulder")),
-        ("Elbow", ("left_elbow", "right_elbow")),
-        ("Wrist", ("left_wrist", "right_wrist")),
-        ("Hip", ("left_hip", "right_hip")),
-        ("Knee", ("left_knee", "right_knee")),
-        ("Ankle", ("left_ankle", "right_ankle")),
+        *LIMB_GROUPS,
     ),
     pckh_left_out=("pelvis", "thorax"),
 )  # fmt: skip
@@ -171,12 +176,7 @@ POSETRACK18 = Skeleton(
     indices=(0, 1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16),
     pckh_groups=(
         ("Head", ("nose", "head_bottom", "head_top")),
-        ("Shoulder", ("left_shoulder", "right_shoulder")),
-        ("Elbow", ("left_elbow", "right_elbow")),
-        ("Wrist", ("left_wrist", "right_wrist")),
-        ("Hip", ("left_hip", "right_hip")),
-        ("Knee", ("left_knee", "right_knee")),
-        ("Ankle", ("left_ankle", "right_ankle")),
+        *LIMB_GROUPS,
     ),
 )  # fmt: skip
 
