@@ -8,7 +8,7 @@ import numpy as np
 from lib.core.detector import DetectorSettings, PersonDetector
 from lib.core.media import image_id_of
 from lib.utils.errors import UserError
-from lib.utils.files import MAXIMUM_PIXELS, checked_box, finite, read_json, shown, what_is_wrong
+from lib.utils.files import MAXIMUM_PIXELS, checked_box, counted, finite, read_json, shown, what_is_wrong
 from lib.utils.parser import count, number, positive
 
 PERSON_CATEGORY = 1  # COCO's
@@ -107,7 +107,7 @@ class GivenBoxes(PeopleFinder):
         for box in self.boxes:
             if not (np.abs(box) < MAXIMUM_PIXELS).all() or min(box[2:]) <= 0:
                 raise UserError(f"--bbox {box.tolist()}: expected X Y WIDTH HEIGHT in pixels, width and height above 0")
-        self.line = f"=> {_counted(len(boxes))} from --bbox"
+        self.line = f"=> {counted(len(boxes), 'box', 'boxes')} from --bbox"
 
     def __call__(self, frame):
         refuse_outside(self.boxes, frame, "--bbox")
@@ -153,7 +153,8 @@ class FileBoxes(PeopleFinder):
                 self._boxes.setdefault(key, []).append((*box, score))
                 self.count += 1
         reasons = ", ".join(f"{amount} {reason}" for reason, amount in left_out.items() if amount)
-        self.line = f"=> {_counted(self.count)} from {path}" + (f"; left out: {reasons}" if reasons else "")
+        self.line = f"=> {counted(self.count, 'box', 'boxes')} from {path}"
+        self.line += f"; left out: {reasons}" if reasons else ""
 
     def __call__(self, frame):
         found = [box for key in keys_of(frame) for box in self._boxes.get(key, ())]
@@ -169,10 +170,6 @@ class FileBoxes(PeopleFinder):
             return ""
         name = next(iter(self._boxes))[:60]
         return f"{self.path}: no picture here has an image_id of its boxes (such as {name}): is it of other pictures?"
-
-
-def _counted(amount):
-    return f"{amount} {'box' if amount == 1 else 'boxes'}"
 
 
 def keys_of(frame):

@@ -18,6 +18,7 @@ from lib.core.pose_results import (
     write_picture_results,
 )
 from lib.utils.errors import ItemError, RunError, UserError
+from lib.utils.files import counted
 from lib.utils.image import read_image
 from lib.utils.parser import number
 from lib.utils.progress import progress_bar
@@ -94,7 +95,7 @@ class PoseApp:
         parts = [f"{part} {1000 * seconds[part] / count:.1f}" for part in PARTS if part in seconds]
         return (
             f"=> milliseconds per picture, after a warm-up: {', '.join(parts)} "
-            f"({_counted(self.pictures, 'picture', 'pictures')}, {_counted(self.persons, 'person', 'people')})"
+            f"({counted(self.pictures, 'picture', 'pictures')}, {counted(self.persons, 'person', 'people')})"
         )
 
     @contextlib.contextmanager
@@ -169,7 +170,7 @@ class PoseApp:
         with self._tolerating(ItemError):
             with self.clock.part("write"):
                 paths = write_picture_results(name, *results, folder)
-            count = _counted(len(people.boxes), "person", "people")
+            count = counted(len(people.boxes), "person", "people")
             self.log.info(f"=> {frame.path.name}: {count}, saving {', '.join(map(str, paths))}")
 
     def _run_video(self, video, results):
@@ -181,10 +182,10 @@ class PoseApp:
                 pictures, entries = self._results(frame, people, poses)
                 with self.clock.part("write"):
                     results.write(frame.number, pictures, entries)
-        frames, count = _counted(video.place, "frame", "frames"), _counted(self.persons - before, "person", "people")
+        frames, count = counted(video.place, "frame", "frames"), counted(self.persons - before, "person", "people")
         self.log.info(f"=> {path.name}: {frames}, {count}, saving {', '.join(map(str, results.paths))}")
         if self._bad_frames:
-            self._report(f"{_counted(len(self._bad_frames), 'frame', 'frames')} of {path}: {self._bad_frames[0]}")
+            self._report(f"{counted(len(self._bad_frames), 'frame', 'frames')} of {path}: {self._bad_frames[0]}")
         if video.missing():
             self._report(f"{path}: {video.missing()} of its {video.count} frames could not be read")
 
@@ -201,7 +202,7 @@ def run_app(app, paths, lines):
     problems = app.run(paths)
     app.log.info(app.time_line())
     if problems:
-        app.log.info(f"=> {_counted(problems, 'problem', 'problems')}")
+        app.log.info(f"=> {counted(problems, 'problem', 'problems')}")
         sys.exit(1)
 
 
@@ -216,7 +217,3 @@ def in_groups(found, batch_size):
             group, persons, size = [], 0, 0
     if group:
         yield group
-
-
-def _counted(amount, one, many):
-    return f"{amount} {one if amount == 1 else many}"

@@ -8,7 +8,7 @@ import numpy as np
 from lib.core.people import image_key, keys_of
 from lib.core.skeletons import SKELETONS, Skeleton
 from lib.utils.errors import UserError
-from lib.utils.files import LARGEST_FILE, MAXIMUM_PIXELS, checked_box, finite, read_json, shown, what_is_wrong
+from lib.utils.files import LARGEST_FILE, MAXIMUM_PIXELS, checked_box, counted, finite, read_json, shown, what_is_wrong
 
 BY_COUNT = {17: SKELETONS["coco"], 16: SKELETONS["mpii"]}  # of joints, where a file does not name them
 
@@ -38,7 +38,7 @@ class SavedPoses:
                 self._persons.setdefault(key, []).append((box, joints))
                 self.count += 1
         below = f"; left out: {left_out} below the score {threshold:g}" if left_out else ""
-        self.line = f"=> {self.count} {'person' if self.count == 1 else 'people'} from {path}{below}"
+        self.line = f"=> {counted(self.count, 'person', 'people')} from {path}{below}"
 
     def of(self, frame):
         """[(box (4,) or None, joints (K, 3) x, y, score), ...] of the people in a Frame; NaN where null was saved."""

@@ -19,7 +19,7 @@ from lib.tracking.posetrack_form import annotation_entry, write_form
 from lib.tracking.similarity import tracking_sigmas
 from lib.tracking.tracker import PoseTracker
 from lib.utils.errors import RunError, UserError
-from lib.utils.files import without_nan
+from lib.utils.files import counted, without_nan
 from lib.utils.progress import progress_bar
 from lib.utils.runtime import make_folder
 from lib.utils.stop import StopSignals, stopped
@@ -115,12 +115,11 @@ class TrackApp:
         return paths
 
     def _conclude(self, clip, results, paths):
-        people = "person" if results.people == 1 else "people"
+        people = counted(results.people, "person", "people")
         names = ", ".join(str(path) for path in paths.values())
-        self.log.info(f"=> {clip.path.name}: {self.frames} frames, {results.people} {people}, saving {names}")
+        self.log.info(f"=> {clip.path.name}: {self.frames} frames, {people}, saving {names}")
         if self._bad_frames:
-            frames = "frame" if len(self._bad_frames) == 1 else "frames"
-            self._report(f"{len(self._bad_frames)} {frames} of {clip.path}: {self._bad_frames[0]}")
+            self._report(f"{counted(len(self._bad_frames), 'frame', 'frames')} of {clip.path}: {self._bad_frames[0]}")
         if clip.missing():
             self._report(f"{clip.path}: {clip.missing()} of its {clip.count} frames could not be read")
         if results.other_sizes:
@@ -154,7 +153,7 @@ def run_tracking(app, lines, place, settings, **options):
         if app.frames:
             app.log.info(app.time_line())
     if problems:
-        app.log.info(f"=> {problems} problem{'s' if problems > 1 else ''}")
+        app.log.info(f"=> {counted(problems, 'problem', 'problems')}")
         sys.exit(1)
 
 

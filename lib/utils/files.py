@@ -83,6 +83,11 @@ def checked_box(value):
     return [float(number) for number in value]
 
 
+def counted(amount, one, many):
+    """An amount in words: 1 box, 2 boxes."""
+    return f"{amount} {one if amount == 1 else many}"
+
+
 def readable_size(count):
     """Bytes as people read them: 3.6 MB, 13.1 GB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
