@@ -10,6 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import toy  # noqa: E402
+
 from lib.utils import runtime  # noqa: E402
 
 runtime.prepare_processor()  # before any test module imports Paddle
@@ -68,3 +70,20 @@ def seeded_network(paddle):
     from lib.models.pose_resnet import PoseResNet
 
     return lambda depth, joint_count, seed: seed_network(PoseResNet(depth, joint_count), seed)
+
+
+@pytest.fixture
+def run_main(monkeypatch, capfd):
+    """Runs the main() of a script in pose_estimation/ on words: (exit code, what it printed to stdout, to stderr)."""
+
+    def run_main(script, *words):
+        monkeypatch.setattr("sys.argv", [f"{script}.py", *map(str, words)])
+        capfd.readouterr()
+        code = 0
+        try:
+            runtime.run_script(toy.import_script(script).main)
+        except SystemExit as ended:
+            code = ended.code
+        return code, *capfd.readouterr()
+
+    return run_main

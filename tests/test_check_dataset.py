@@ -9,8 +9,6 @@ import cv2
 import pytest
 import toy
 
-from lib.utils.runtime import run_script
-
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
@@ -24,19 +22,11 @@ def data(drawn, tmp_path):
 
 
 @pytest.fixture
-def call(data, tmp_path, monkeypatch, capfd):
+def call(data, tmp_path, run_main):
     """Runs the script's main() on the toy: its exit code and what it printed to stdout and stderr."""
 
     def call(*words):
-        experiment = toy.write_experiment(tmp_path, data)
-        monkeypatch.setattr("sys.argv", ["check_dataset.py", "--cfg", str(experiment), *map(str, words)])
-        capfd.readouterr()
-        code = 0
-        try:
-            run_script(toy.import_script("check_dataset").main)
-        except SystemExit as ended:
-            code = ended.code
-        return code, *capfd.readouterr()
+        return run_main("check_dataset", "--cfg", toy.write_experiment(tmp_path, data), *words)
 
     return call
 

@@ -38,20 +38,12 @@ def picture(tmp_path):
 
 
 @pytest.fixture
-def deploy(model, picture, tmp_path, monkeypatch, capfd):
+def deploy(model, picture, tmp_path, run_main):
     """Runs deploy.py's main(); returns its exit code and what it printed. Later options win over the usual ones."""
 
     def deploy(*words):
         given = ["--img", picture, "--model", model, "--output", tmp_path / "out", "--provider", "cpu", *words]
-        monkeypatch.setattr("sys.argv", ["deploy.py", *map(str, given)])
-        capfd.readouterr()
-        code = 0
-        try:
-            run_script(toy.import_script("deploy").main)
-        except SystemExit as ended:
-            code = ended.code
-        out, err = capfd.readouterr()
-        return code, out, err
+        return run_main("deploy", *given)
 
     return deploy
 

@@ -5,11 +5,9 @@ import json
 import cv2
 import numpy as np
 import pytest
-import toy
 from clips import write_video
 
 from lib.core.skeletons import COCO
-from lib.utils.runtime import run_script
 from lib.utils.vis import draw_people, draw_pose
 
 JOINTS = np.column_stack([np.linspace(20, 180, 17), np.linspace(30, 120, 17), np.linspace(0.1, 0.9, 17)])
@@ -21,7 +19,7 @@ def entry(**values):
 
 
 @pytest.fixture
-def draw(tmp_path, monkeypatch, capfd):
+def draw(tmp_path, run_main):
     """Runs draw.py on a grey picture 000000000785.png and the entries; returns (drawn picture, exit code, output)."""
 
     def draw(entries, *words, name="poses.json"):
@@ -31,15 +29,8 @@ def draw(tmp_path, monkeypatch, capfd):
         text = entries if isinstance(entries, str) else json.dumps(entries)
         (tmp_path / name).write_text(text, encoding="utf-8")
         given = ["--img-file", folder, "--pose-file", tmp_path / name, "--output", tmp_path / "out", *words]
-        monkeypatch.setattr("sys.argv", ["draw.py", *map(str, given)])
-        capfd.readouterr()
-        code = 0
-        try:
-            run_script(toy.import_script("draw").main)
-        except SystemExit as end:
-            code = end.code
-        captured = capfd.readouterr()
-        return cv2.imread(str(tmp_path / "out" / "000000000785_pose.jpg")), code, captured.out + captured.err
+        code, out, err = run_main("draw", *given)
+        return cv2.imread(str(tmp_path / "out" / "000000000785_pose.jpg")), code, out + err
 
     return draw
 
@@ -86,14 +77,13 @@ def test_joints_of_ones_own_are_drawn_by_their_names_and_with_limbs_by_a_file(dr
     assert abs(dots[75, 65].astype(int) - 90).max() < 20 < abs(lines[75, 65].astype(int) - 90).max()
 
 
-def test_each_frame_of_a_video_gets_its_own_people(tmp_path, monkeypatch, capfd):
+def test_each_frame_of_a_video_gets_its_own_people(tmp_path, run_main):
     write_video(tmp_path / "clip.mp4", 3, (200, 150))
     lines = [{"frame": number, "seconds": 0, "persons": [entry()] if number == 1 else []} for number in range(3)]
     (tmp_path / "clip_pose.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     words = ["--img-file", tmp_path / "clip.mp4", "--pose-file", tmp_path / "clip_pose.jsonl",
              "--output", tmp_path / "out"]  # fmt: skip
-    monkeypatch.setattr("sys.argv", ["draw.py", *map(str, words)])
-    run_script(toy.import_script("draw").main)
+    assert run_main("draw", *words)[0] == 0
     capture, frames = cv2.VideoCapture(str(tmp_path / "out" / "clip_pose.mp4")), []
     while (read := capture.read())[0]:
         frames.append(read[1].astype(int))
