@@ -1,7 +1,5 @@
 """Small videos."""
 
-import contextlib
-
 import cv2
 import numpy as np
 
@@ -27,16 +25,3 @@ def write_other_video(path, encoder, count, size=SIZE, rate=10.0):
         writer.write(noise.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
     writer.release()
     return path
-
-
-@contextlib.contextmanager
-def full_disk(room):
-    """In the block no file of this process grows beyond `room` bytes, as on a disk that is full. For POSIX."""
-    import resource  # not on Windows
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

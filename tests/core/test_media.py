@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from clips import SIZE, full_disk, write_other_video, write_video
+from clips import SIZE, write_other_video, write_video
+from disk import full_disk
 
 from lib.core.media import (
     PROBE,

@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from clips import full_disk, write_video
+from clips import write_video
+from disk import full_disk
 
 from lib.core.media import Frame, VideoFile
 from lib.core.people import NOBODY, FileBoxes, GivenBoxes, People, PeopleFinder, WholePicture

@@ -1,11 +1,10 @@
 """What becomes of a checkpoint on a full disk, with a changed bit, cut off, or in a folder with another run's."""
 
 import os
-import resource
-import signal
 
 import numpy as np
 import pytest
+from disk import full_disk
 
 from lib.core.checksum import SEAL, is_changed, run_of, seal
 from lib.utils.errors import RunError, UserError
@@ -61,23 +60,13 @@ def cut(path, count):
     path.write_bytes(path.read_bytes()[:-count])
 
 
-@pytest.fixture
-def small_disk():
-    """A limit on the size of files, as a full disk sets one; lifted afterwards."""
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, old)
-    signal.signal(signal.SIGXFSZ, handler)
-
-
 @pytest.mark.parametrize("missing", [4000, 20], ids=["within the weights", "within the checksum"])
-def test_a_disk_that_fills_up_leaves_both_checkpoints_whole_and_is_named(make_run, small_disk, tmp_path, missing):
+def test_a_disk_that_fills_up_leaves_both_checkpoints_whole_and_is_named(make_run, tmp_path, missing):
     run = make_run().save(2)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert before.keys() == {CURRENT, PREVIOUS}
-    small_disk(len(before[CURRENT]) - missing)
-    with pytest.raises(RunError, match=r"cannot write .*checkpoint\.pdckpt: .*; the file that was there is whole"):
+    refused = pytest.raises(RunError, match=r"cannot write .*checkpoint\.pdckpt: .*; the file that was there is whole")
+    with refused, full_disk(len(before[CURRENT]) - missing):
         run.save()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
