@@ -96,7 +96,9 @@ def target_peaks(horizontal, vertical):
 
 def reach_of(decode, sigma):
     """How many pixels on each side of the highest one a decoder of `get_final_preds` looks at."""
-    return {"none": 0, "quarter": 1, "dark": DARK_REACH + _blur_side(sigma) // 2}[decode]
+    if decode == "dark":
+        return DARK_REACH + _blur_side(sigma) // 2
+    return {"none": 0, "quarter": 1}[decode]
 
 
 def peak_patches(heatmaps, coords, reach):
@@ -128,12 +130,21 @@ def refine_peaks(coords, patches, heatmap_size, decode, sigma):
     return coords
 
 
+def refine_coords(heatmaps, coords, decode, sigma):
+    """`refine_peaks` of whole-pixel coords (N, K, 2) that `get_max_preds` found in heatmaps (N, K, H, W).
+
+    sigma: the target's; only the decoder "dark" wants it.
+    """
+    patches = peak_patches(heatmaps, coords, reach_of(decode, sigma))
+    return refine_peaks(coords, patches, heatmaps.shape[:1:-1], decode, sigma)
+
+
 def quarter_offset(heatmaps, coords):
     """Moves whole-pixel `coords` (N, K, 2) by a quarter of a pixel towards the higher neighbour, on each axis.
 
     Peaks within one pixel of the border stay, as in the original. Returns new coordinates.
     """
-    return refine_peaks(coords, peak_patches(heatmaps, coords, 1), heatmaps.shape[:1:-1], "quarter", None)
+    return refine_coords(heatmaps, coords, "quarter", None)
 
 
 def dark_offset(heatmaps, coords, sigma):
@@ -144,8 +155,7 @@ def dark_offset(heatmaps, coords, sigma):
     pixels on an axis that it looks at are not all inside the heatmap, where they are not those of a peak, and where it
     would lead further than they reach (2 pixels). Returns new coordinates.
     """
-    patches = peak_patches(heatmaps, coords, reach_of("dark", sigma))
-    return refine_peaks(coords, patches, heatmaps.shape[:1:-1], "dark", sigma)
+    return refine_coords(heatmaps, coords, "dark", sigma)
 
 
 def _whole_pixels(coords):
@@ -208,8 +218,7 @@ def decode_heatmaps(heatmaps, decode="quarter", sigma=2.0):
         (`dark_offset`, for which sigma is the target's), "none".
     """
     coords, maxvals = get_max_preds(heatmaps)
-    patches = peak_patches(heatmaps, coords, reach_of(decode, sigma))
-    return refine_peaks(coords, patches, heatmaps.shape[:1:-1], decode, sigma), maxvals
+    return refine_coords(heatmaps, coords, decode, sigma), maxvals
 
 
 def get_final_preds(heatmaps, center, scale, decode="quarter", sigma=2.0, unbiased=False):

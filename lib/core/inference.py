@@ -90,7 +90,7 @@ class PaddleRun:
             heatmaps = (straight + mirrored) * 0.5
         target = build_target(batch["horizontal"], batch["vertical"])
         criterion = JointsMSELoss(use_target_weight)
-        loss = float(criterion(heatmaps, target, paddle.to_tensor(batch["target_weight"])))
+        loss = float(criterion(heatmaps, target, to_device(batch["target_weight"])))
         index, maxima = highest_places(heatmaps)
         size = heatmaps.shape[:1:-1]
         peaks = coords_of_index(index.numpy(), size[0])

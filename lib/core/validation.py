@@ -8,7 +8,7 @@ import numpy as np
 
 from lib.core.build import pose_settings
 from lib.core.evaluate import heatmap_loss, peak_accuracy
-from lib.core.heatmap import decode_heatmaps, get_max_preds, outer_product, target_peaks
+from lib.core.heatmap import get_max_preds, outer_product, refine_coords, target_peaks
 from lib.core.predictor import predict_heatmaps
 from lib.core.report import AverageMeter, validation_line
 from lib.utils.errors import RunError
@@ -40,8 +40,9 @@ def measure_on_host(run, batch, settings, use_target_weight):
     heatmaps = predict_heatmaps(run, batch["crop"], settings.flip_pairs, settings.shift_heatmap)
     target = outer_product(batch["horizontal"], batch["vertical"])
     loss = heatmap_loss(heatmaps, target, batch["target_weight"] if use_target_weight else None)
-    coords, maxvals = decode_heatmaps(heatmaps, settings.decode, settings.sigma)
-    return Measured(heatmaps, get_max_preds(heatmaps)[0], coords, maxvals[..., 0], loss)
+    peaks, maxvals = get_max_preds(heatmaps)
+    coords = refine_coords(heatmaps, peaks, settings.decode, settings.sigma)
+    return Measured(heatmaps, peaks, coords, maxvals[..., 0], loss)
 
 
 def validate(config, loader, run, log, prefix=None, ranks=None):

@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 from measuring import interleaved_ms, machine_line, table
 
 from lib.core.evaluate import accuracy, peak_accuracy
-from lib.core.heatmap import generate_target, get_final_preds, get_max_preds, peak_patches, reach_of, refine_peaks
+from lib.core.heatmap import generate_target, get_final_preds, get_max_preds, refine_coords
 from lib.utils.errors import RunError
 from lib.utils.runtime import prepare_processor, run_script
 from lib.utils.transforms import PIXELS_PER_SCALE, transform_preds
@@ -113,8 +113,7 @@ def measured_once(output, peaks, center, scale):
     size = output.shape[:1:-1]
     coords, _ = get_max_preds(output)
     peak_accuracy(coords, peaks, size)
-    refined = refine_peaks(coords, peak_patches(output, coords, reach_of("quarter", 2.0)), size, "quarter", 2.0)
-    transform_preds(refined, center, scale, size)
+    transform_preds(refine_coords(output, coords, "quarter", 2.0), center, scale, size)
 
 
 def main():
