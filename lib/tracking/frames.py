@@ -10,8 +10,8 @@ from lib.utils.image import read_image
 class FrameFolder:
     """The pictures of a folder in the order of their names, as frames; what VideoFile is of a video.
 
-    rate: frames a second; size: (width, height) of the first; count: how many there are. Raises UserError where the
-    folder has no picture, or none that can be read.
+    Each is turned as its EXIF orientation says. rate: frames a second; size: (width, height) of the first; count: how
+    many there are. Raises UserError where the folder has no picture, or none that can be read.
     """
 
     def __init__(self, path, rate=USUAL_RATE):
@@ -47,7 +47,7 @@ class FrameFolder:
         while self.place < self.count:
             self.place += 1
             try:
-                return read_image(self._files[self.place - 1])
+                return read_image(self._files[self.place - 1], use_orientation=True)
             except UserError:
                 self.skipped += 1
         return None
