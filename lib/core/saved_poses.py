@@ -77,7 +77,7 @@ def _read_entries(path):
 def _read_lines(path):
     entries = []
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             for number, line in enumerate(iter(lambda: file.readline(LARGEST_FILE), ""), 1):
                 try:
                     content = json.loads(line)

@@ -33,7 +33,7 @@ def read_json(path, where_from="", hook=None):
             raise UserError(f"{path} is larger than {LARGEST_FILE >> 30} GB: no annotations or boxes are")
         if _depth(data) > DEEPEST:
             raise UserError(f"{path} is nested deeper than {DEEPEST} lists and objects: expected a few")
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")  # some Windows programs write a mark first
         del data  # half a gigabyte of COCO's
         return json.loads(text, object_pairs_hook=hook)
     except UserError:

@@ -3,6 +3,8 @@
 import argparse
 import math
 
+DIGITS = 9  # of a number; more would be too much for some library on the way
+
 
 class OneLineParser(argparse.ArgumentParser):
     """One line for a wrong option, like every other error of the project."""
@@ -20,15 +22,19 @@ def positive(word):
 
 
 def count(word):
-    """argparse's type of a whole number above 0."""
-    if not word.isdecimal() or int(word) < 1:
+    """argparse's type of a whole number above 0, of up to 9 digits."""
+    if not word.isdecimal() or not word.strip("0"):
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {word}")
+    if len(word) > DIGITS:
+        raise argparse.ArgumentTypeError(f"expected a whole number of up to {DIGITS} digits, got {word}")
     return int(word)
 
 
 def number(word):
-    """argparse's type of a finite number."""
+    """argparse's type of a finite number, of up to 9 digits before the point."""
     value = float(word)
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"expected a finite number, got {word}")
+    if abs(value) >= 10**DIGITS:
+        raise argparse.ArgumentTypeError(f"expected a number of up to {DIGITS} digits before the point, got {word}")
     return value

@@ -52,6 +52,12 @@ def test_json_nested_too_deep_is_refused_before_it_is_parsed(tmp_path, deep):
     assert files.read_json(path)
 
 
+def test_a_mark_before_the_first_character_is_no_fault(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes(b"\xef\xbb\xbf[1]")
+    assert files.read_json(path) == [1]
+
+
 def test_enormous_json_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "LARGEST_FILE", 2**30)
     path = tmp_path / "a.json"
