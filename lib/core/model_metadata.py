@@ -92,6 +92,15 @@ def from_json(text):
         raise UserError(f"the model's metadata cannot be read ({type(error).__name__}: {str(error)[:200]})") from error
 
 
+def read_metadata(session, path):
+    """The ModelMetadata of an ONNX Runtime session's file at `path`, None where it has none; raises as `from_json`."""
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    try:
+        return from_json(text) if text else None
+    except UserError as error:
+        raise UserError(f"{path}: {error}; export it again") from error
+
+
 def _is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 

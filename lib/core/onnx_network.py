@@ -4,15 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.core.model_metadata import METADATA_KEY, from_json
-from lib.core.onnx_session import (
-    describe_outputs,
-    heatmap_output,
-    open_session,
-    picture_input,
-    run_pictures,
-    running_on,
-)
+from lib.core.model_metadata import read_metadata
+from lib.core.onnx_session import heatmap_output, no_heatmaps, open_session, picture_input, run_pictures, running_on
 from lib.utils.errors import UserError
 from lib.utils.image import DEVIATION, MEAN, crops_to_input
 
@@ -34,20 +27,13 @@ class OnnxRun:
         self.path, self.heatmap_shape, self.pixel_scale = Path(path), tuple(heatmap_shape), pixel_scale
         self.session = open_session(self.path, "cpu" if gpu is None else "auto", gpu)
         self.provider = running_on(self.session)
-        self.metadata = self._read_metadata()
+        self.metadata = read_metadata(self.session, self.path)
         self.flip_merged = bool(self.metadata and self.metadata.flip_merged)
         self.input, self.output = self._choose_input(image_size), self._choose_output()
         self.line = (
             f"=> loaded {self.path}: pictures {self.input.name} {self.input.shape}, heatmaps {self.output.name} "
             f"{self.output.shape}, {self.provider}"
         )
-
-    def _read_metadata(self):
-        text = self.session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-        try:
-            return from_json(text) if text else None
-        except UserError as error:
-            raise UserError(f"{self.path}: {error}; export it again") from error
 
     def _choose_input(self, image_size):
         found = picture_input(self.session, self.path)
@@ -63,10 +49,7 @@ class OnnxRun:
         joint_count = self.heatmap_shape[0]
         output = heatmap_output(self.session, joint_count)
         if output is None:
-            raise UserError(
-                f"{self.path} has the outputs {describe_outputs(self.session)}; expected heatmaps (N, {joint_count}, "
-                "height, width)"
-            )
+            raise no_heatmaps(self.session, self.path, joint_count)
         return output
 
     def __call__(self, crops):

@@ -3,15 +3,8 @@
 import math
 from dataclasses import replace
 
-from lib.core.model_metadata import METADATA_KEY, ModelMetadata, from_json
-from lib.core.onnx_session import (
-    describe_outputs,
-    heatmap_output,
-    open_session,
-    picture_input,
-    run_pictures,
-    running_on,
-)
+from lib.core.model_metadata import ModelMetadata, read_metadata
+from lib.core.onnx_session import heatmap_output, no_heatmaps, open_session, picture_input, run_pictures, running_on
 from lib.core.predictor import PosePredictor, PoseSettings
 from lib.utils.errors import UserError
 from lib.utils.image import crops_to_input
@@ -60,18 +53,14 @@ def describe_model(session, path, size=(None, None), assumed=None):
 
     Arguments as those of OnnxPosePredictor.
     """
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    if text and assumed:
+    metadata = read_metadata(session, path)
+    if metadata and assumed:
         raise UserError(
             f"{path} says itself what its joints are and what pictures it expects: --dataset, --mean, --std, "
             "--pixel-scale and --rgb are for files that do not"
         )
-    if not text and "skeleton" not in (assumed or {}):
+    if not metadata and "skeleton" not in (assumed or {}):
         raise UserError(f"{path} does not say what its joints are: give --dataset coco, mpii or a skeleton's JSON file")
-    try:
-        metadata = from_json(text) if text else None
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
     trained = metadata.image_size if metadata else (None, None)
     sides = picture_input(session, path).sides
     image_size = tuple(
@@ -109,10 +98,7 @@ class OnnxHeatmaps:
         heatmaps = [output for output in self.session.get_outputs() if len(output.shape) == 4]
         if heatmaps:
             self._refuse_joints(heatmaps[0].shape[1])
-        raise UserError(
-            f"{self.path} has the outputs {describe_outputs(self.session)}; expected heatmaps (N, {joint_count}, "
-            "height, width)"
-        )
+        raise no_heatmaps(self.session, self.path, joint_count)
 
     def _refuse_joints(self, found):
         skeleton = self.metadata.skeleton

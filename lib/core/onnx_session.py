@@ -120,6 +120,13 @@ def heatmap_output(session, joint_count):
     return None
 
 
+def no_heatmaps(session, path, joint_count):
+    """The UserError to raise where `heatmap_output` found none."""
+    return UserError(
+        f"{path} has the outputs {describe_outputs(session)}; expected heatmaps (N, {joint_count}, height, width)"
+    )
+
+
 def run_pictures(session, path, source, output, images):
     """The output named `output` for pictures that are `arranged` as their PictureInput `source` says.
 
