@@ -3,7 +3,7 @@
 import argparse
 import math
 
-DIGITS = 9  # of a number; more would be too much for some library on the way
+DIGITS = 9  # of a count; more would be too much for some library on the way
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -31,10 +31,8 @@ def count(word):
 
 
 def number(word):
-    """argparse's type of a finite number, of up to 9 digits before the point."""
+    """argparse's type of a finite number."""
     value = float(word)
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"expected a finite number, got {word}")
-    if abs(value) >= 10**DIGITS:
-        raise argparse.ArgumentTypeError(f"expected a number of up to {DIGITS} digits before the point, got {word}")
     return value
