@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from lib.utils.errors import UserError
-from lib.utils.picture_header import header_size
+from lib.utils.picture_header import has_whole_chunks, header_size
 
 # Mean and deviation of ImageNet in the order the original code applies them: to the channels as OpenCV reads them (BGR)
 MEAN = (0.485, 0.456, 0.406)
@@ -111,7 +111,7 @@ def reduced_size(size, reduction):
 def _whole_bytes(path):
     """The bytes of a picture that is neither truncated nor, as far as its header tells, enormous."""
     data = read_bytes(path)
-    if _is_cut_off(data):
+    if not has_whole_chunks(data) if data[:8] == PNG_START else _is_cut_off(data):
         raise UserError(f"the picture {path} is truncated ({len(data)} bytes): copy or download it again")
     _refuse_huge(path, *(header_size(data) or (0, 0)))
     return data

@@ -45,6 +45,17 @@ def _png_size(data):
     return struct.unpack_from(">II", data, 16)
 
 
+def has_whole_chunks(data):
+    """Whether each chunk of a PNG, up to its last, is as long as it says: OpenCV takes the memory before it looks."""
+    place = 8
+    while place + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        place += 12 + length
+        if kind == b"IEND":
+            return place <= len(data)
+    return False
+
+
 def _bmp_size(data):
     width, height = struct.unpack_from("<ii", data, 18)
     return abs(width), abs(height)  # below 0: the rows are stored from the top

@@ -181,14 +181,19 @@ def test_mat_files_with_other_values(attempt, place, key, value):
     attempt(".mat values", both_mat, path)
 
 
-@pytest.fixture(scope="module")
-def mat_seeds(place):
+def mat_files(folder):
+    """Good .mat files, as bytes."""
     seeds = []
     for compressed in (False, True):
-        path = place / "seed.mat"
+        path = folder / "seed.mat"
         scipy.io.savemat(path, {**_ground_truth(), "preds": np.ones((2, 16, 2))}, do_compression=compressed)
         seeds.append(path.read_bytes())
     return seeds
+
+
+@pytest.fixture(scope="module")
+def mat_seeds(place):
+    return mat_files(place)
 
 
 @given(data=st.data())

@@ -87,6 +87,22 @@ def test_a_truncated_picture_is_refused_and_named(tmp_path, suffix, share):
         read_image(path)
 
 
+@pytest.mark.parametrize("kind", [b"IHDR", b"iTXt", b"IEND"])
+def test_a_png_with_a_piece_longer_than_the_file_is_refused_before_it_is_decoded(tmp_path, monkeypatch, kind):
+    data, path = encoded(picture(), ".png"), tmp_path / "a.png"
+    start, long = 8 if kind == b"IHDR" else 33, b"\xff\xff\x40\x00" + kind  # OpenCV would take 4 GB for it
+    path.write_bytes(data[:start] + long + data[start:])
+    monkeypatch.setattr(cv2, "imdecode", None)
+    with pytest.raises(UserError, match=r"a\.png is truncated"):
+        read_image(path)
+
+
+def test_a_png_with_bytes_behind_its_end_is_read(tmp_path):
+    image = picture()
+    (tmp_path / "a.png").write_bytes(encoded(image, ".png") + bytes(10_000))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), image)
+
+
 def test_a_truncated_jpeg_is_refused_although_its_thumbnail_is_whole(tmp_path):
     whole = with_segment(encoded(picture(200, 300)), b"Exif\0\0" + encoded(picture(8, 8)))
     (tmp_path / "whole.jpg").write_bytes(whole)
