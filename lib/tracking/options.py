@@ -70,7 +70,9 @@ def settle_track(arguments):
 
 
 def smoother_maker(arguments):
-    """What makes the PoseSmoother of a rate, None without --smooth."""
+    """What makes the PoseSmoother of a rate, None without --smooth. Raises UserError for a filter that would swing."""
+    if arguments.smooth_speed < 0:
+        raise UserError(f"--smooth-speed {arguments.smooth_speed:g}: expected a number from 0 on")
     values = {"cutoff": arguments.smooth_cutoff, "speed": arguments.smooth_speed}
     return partial(PoseSmoother, **values) if arguments.smooth else None
 
