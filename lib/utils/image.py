@@ -70,7 +70,7 @@ def _is_cut_off(data):
         # the end marker of an embedded thumbnail lies before the last start of scan, the picture's own after it
         return not data.endswith(b"\xff\xd9") and data.rfind(b"\xff\xd9") <= data.rfind(b"\xff\xda")
     if data[:8] == PNG_START:
-        return b"IEND" not in data[-64:]
+        return not has_whole_chunks(data)
     return False
 
 
@@ -111,7 +111,7 @@ def reduced_size(size, reduction):
 def _whole_bytes(path):
     """The bytes of a picture that is neither truncated nor, as far as its header tells, enormous."""
     data = read_bytes(path)
-    if not has_whole_chunks(data) if data[:8] == PNG_START else _is_cut_off(data):
+    if _is_cut_off(data):
         raise UserError(f"the picture {path} is truncated ({len(data)} bytes): copy or download it again")
     _refuse_huge(path, *(header_size(data) or (0, 0)))
     return data
@@ -161,7 +161,8 @@ def picture_size(path):
             ends = file.read(8)
             file.seek(max(0, file.seek(0, os.SEEK_END) - 64))
             ends += file.read()
-            if _is_cut_off(ends) and _is_cut_off(read_bytes(path)):
+            # of most pictures the ends tell; the whole is read where they do not
+            if b"IEND" not in ends and _is_cut_off(ends) and _is_cut_off(read_bytes(path)):
                 raise UserError(f"the picture {path} is truncated: copy or download it again")
             with Image.open(file) as picture:
                 return picture.size

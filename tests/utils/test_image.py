@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lib.utils.errors import UserError
-from lib.utils.image import DEVIATION, MEAN, crop_person, crops_to_input, normalization, read_image
+from lib.utils.image import DEVIATION, MEAN, crop_person, crops_to_input, normalization, picture_size, read_image
 from lib.utils.transforms import get_affine_transform
 
 
@@ -101,6 +101,7 @@ def test_a_png_with_bytes_behind_its_end_is_read(tmp_path):
     image = picture()
     (tmp_path / "a.png").write_bytes(encoded(image, ".png") + bytes(10_000))
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), image)
+    assert picture_size(tmp_path / "a.png") == image.shape[1::-1]
 
 
 def test_a_truncated_jpeg_is_refused_although_its_thumbnail_is_whole(tmp_path):
