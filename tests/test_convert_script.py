@@ -41,19 +41,12 @@ def save_file():
 
 
 @pytest.fixture
-def run(drawn, tmp_path, monkeypatch, capfd):
+def run(drawn, tmp_path, run_main):
     """Runs a script's main() with the toy experiment: (exit code, stdout, stderr)."""
     experiment = toy.write_experiment(tmp_path, drawn)
 
     def run(script, *words):
-        monkeypatch.setattr("sys.argv", [f"{script}.py", "--cfg", str(experiment), *map(str, words)])
-        capfd.readouterr()
-        code = 0
-        try:
-            run_script(toy.import_script(script).main)
-        except SystemExit as ended:
-            code = ended.code
-        return code, *capfd.readouterr()
+        return run_main(script, "--cfg", experiment, *words)
 
     return run
 

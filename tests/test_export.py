@@ -14,7 +14,6 @@ from lib.core.config import read_config
 from lib.core.model_metadata import METADATA_KEY, from_json
 from lib.core.weight_record import WeightRecord, file_digest, record_path, write_record
 from lib.utils.image import DEVIATION, MEAN
-from lib.utils.runtime import run_script
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("paddle2onnx")
@@ -37,19 +36,12 @@ def place(paddle, tmp_path_factory):
 
 
 @pytest.fixture
-def script(place, tmp_path, monkeypatch, capfd):
+def script(place, tmp_path, monkeypatch, run_main):
     """Runs a script's main() in an empty folder: (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
 
     def script(name, *words):
-        monkeypatch.setattr("sys.argv", [f"{name}.py", "--cfg", str(place / "toy.yaml"), *map(str, words)])
-        capfd.readouterr()
-        code = 0
-        try:
-            run_script(toy.import_script(name).main)
-        except SystemExit as ended:
-            code = ended.code
-        return code, *capfd.readouterr()
+        return run_main(name, "--cfg", place / "toy.yaml", *words)
 
     return script
 

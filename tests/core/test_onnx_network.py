@@ -11,7 +11,6 @@ import toy
 from lib.core.config import read_config
 from lib.core.onnx_network import OnnxRun
 from lib.utils.errors import RunError, UserError
-from lib.utils.runtime import run_script
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -243,17 +242,12 @@ def test_a_missing_file_or_a_folder_is_one_line(tmp_path):
 
 
 @pytest.fixture
-def valid(paddle, tmp_path, monkeypatch, capfd):
+def valid(paddle, tmp_path, run_main):
     """Runs valid.py on the toy; returns its exit code, what it printed, and its folder."""
     experiment = toy.write_experiment(tmp_path, toy.draw_data(tmp_path))
 
     def valid(*words):
-        monkeypatch.setattr("sys.argv", ["valid.py", "--cfg", str(experiment), *map(str, words)])
-        try:
-            code = run_script(toy.import_script("valid").main)
-        except SystemExit as end:
-            code = end.code
-        out, err = capfd.readouterr()
+        code, out, err = run_main("valid", "--cfg", experiment, *words)
         return code, out + err, tmp_path / toy.RUN_FOLDER
 
     valid.experiment = experiment
