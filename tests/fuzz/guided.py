@@ -7,6 +7,7 @@ Each case ends in a result or in one of the project's own errors; atheris stops 
 more than 20 seconds, and writes it to the working folder. What follows the target is for atheris: -help=1 lists it.
 """
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -32,25 +33,26 @@ def use_truth(path):
     annotations.read_truth(path, annotations.COCO)
 
 
-def seeds_and_use(target, folder):
-    """The good files of a target, as bytes, and what is done with a path."""
+def all_targets(folder):
+    """{target: (good files, as bytes, what is done with a path)}; folder: for files on the way."""
     return {
         "pictures": (files.PICTURES, files.use_picture),
         "weights": (files.PICKLES, files.read_weights),
         "mat": (annotations.mat_files(folder), annotations.read_predictions),
         "truth": ([text.encode() for text in annotations.TEXTS], use_truth),
         "experiments": ([text.encode() for text in settings.EXPERIMENTS], settings.use_config),
-        "metadata": ([settings.json.dumps(settings.METADATA).encode()], use_metadata),
-    }[target]
+        "metadata": ([json.dumps(settings.METADATA).encode()], use_metadata),
+    }
 
 
 def main():
-    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
-        sys.exit("error: expected pictures, weights, mat, truth, experiments or metadata, then options of atheris")
     with tempfile.TemporaryDirectory() as name:
         folder, corpus = Path(name), Path(name) / "corpus"
         corpus.mkdir()
-        seeds, use = seeds_and_use(sys.argv[1], folder)
+        targets = all_targets(folder)
+        if len(sys.argv) < 2 or sys.argv[1] not in targets:
+            sys.exit(f"error: expected one of {', '.join(targets)}, then options of atheris")
+        seeds, use = targets[sys.argv[1]]
         for number, seed in enumerate(seeds):
             (corpus / str(number)).write_bytes(seed)
         path = folder / "case"
