@@ -50,13 +50,14 @@ test: lint
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports
 
 test-paddle2: .venv-paddle2/.installed
 	.venv-paddle2/bin/python -m pytest -m "not slow"
 
 test-convert: $(VENV)/.installed-dev requirements/convert.txt
 	$(RUN) -m pip install $(PIP_FLAGS) -r requirements/convert.txt
-	$(RUN) -m pytest tests/core/test_convert.py tests/test_convert_script.py
+	$(RUN) -m pytest tests/weights/test_convert.py tests/test_convert_script.py
 
 FUZZ_CASES ?= 1500
 fuzz: $(VENV)/.installed-dev

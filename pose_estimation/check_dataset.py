@@ -10,7 +10,7 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from lib.utils.cli import config_from, make_experiment_parser
+from lib.config.cli import config_from, make_experiment_parser
 from lib.utils.runtime import make_folder, make_logger, replacing, run_script
 
 SETS = {"train": True, "test": False}  # whether it is the one that is trained on
@@ -62,8 +62,8 @@ def has_truth(config, name, training):
 def check_set(config, name, training, folder, samples):
     """Checks one set, writes its files into `folder`, and returns (lines, number of problems)."""
     from lib.dataset.build import read_persons
-    from lib.dataset.check import check_persons
-    from lib.dataset.check_report import (
+    from lib.dataset.checks.check import check_persons
+    from lib.dataset.checks.report import (
         check_lines,
         check_record,
         draw_persons,

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from lib.core.config import parse_overrides, read_config
-from lib.core.convert import KIND_WORDS, PICTURES, depth_of, kind_of, read_source, rename
-from lib.core.weight_record import WeightRecord, file_digest, parse_record, read_record, record_path, write_record
+from lib.config.config import parse_overrides, read_config
 from lib.utils.errors import UserError
 from lib.utils.image import DEVIATION, MEAN
 from lib.utils.parser import OneLineParser, positive
 from lib.utils.runtime import choose_device, import_paddle, make_folder, replacing, run_script
+from lib.weights.convert import KIND_WORDS, PICTURES, depth_of, kind_of, read_source, rename
+from lib.weights.weight_record import WeightRecord, file_digest, parse_record, read_record, record_path, write_record
 
 NAMES_SHOWN = 5
 PICTURE_KEYS = ("color_order", "pixel_scale", "mean", "deviation")  # in the order of PICTURES
@@ -70,7 +70,7 @@ def select_weights(arguments, model, weights, expected):
 
     Raises UserError where any is missing, of another shape, or one of the network's that this network lacks.
     """
-    from lib.core.checkpoint import match_weights
+    from lib.weights.weights import match_weights
 
     match = match_weights(weights, expected)
     print(f"=> loaded: {len(match.matched)} of {len(expected)}")

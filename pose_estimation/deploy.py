@@ -2,16 +2,16 @@
 
 import _init_paths  # noqa: F401
 
-from lib.core.media import find_media
-from lib.core.onnx_predictor import OnnxPosePredictor
-from lib.core.onnx_session import PROVIDERS
-from lib.core.people import find_people_by
-from lib.core.pose_app import PoseApp, add_result_options, run_app, settings_of
-from lib.core.skeleton_file import read_skeleton
+from lib.config.skeleton_file import read_skeleton
+from lib.deploy.onnx_predictor import OnnxPosePredictor
+from lib.deploy.onnx_session import PROVIDERS
+from lib.inference.person_boxes import find_people_by
+from lib.inference.pose_app import PoseApp, add_result_options, run_app, settings_of
 from lib.tracking.options import add_track_flag, settle_track
 from lib.tracking.track_app import TrackApp, run_tracking
 from lib.tracking.tracker import TrackerSettings
 from lib.utils.errors import UserError
+from lib.utils.media import find_media
 from lib.utils.parser import OneLineParser, count, number, positive
 from lib.utils.runtime import make_logger, run_script
 

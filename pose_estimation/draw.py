@@ -7,7 +7,11 @@ from pathlib import Path
 import _init_paths  # noqa: F401
 import numpy as np
 
-from lib.core.media import (
+from lib.config.skeleton_file import read_skeleton
+from lib.inference.saved_poses import SavedPoses
+from lib.utils.errors import ItemError, UserError
+from lib.utils.image import read_image
+from lib.utils.media import (
     Frame,
     VideoFile,
     find_media,
@@ -17,14 +21,10 @@ from lib.core.media import (
     video_writer,
     write_picture,
 )
-from lib.core.saved_poses import SavedPoses
-from lib.core.skeleton_file import read_skeleton
-from lib.utils.errors import ItemError, UserError
-from lib.utils.image import read_image
 from lib.utils.parser import OneLineParser, number
 from lib.utils.progress import progress_bar
 from lib.utils.runtime import make_folder, make_logger, run_script
-from lib.utils.vis import draw_people, draw_pose
+from lib.visualization.poses import draw_people, draw_pose
 
 
 def parse_arguments():

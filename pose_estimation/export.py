@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 import _init_paths  # noqa: F401
 import numpy as np
 
-from lib.core.config import parse_overrides, read_config
-from lib.utils.cli import config_from, make_experiment_parser
+from lib.config.cli import config_from, make_experiment_parser
+from lib.config.config import parse_overrides, read_config
 from lib.utils.errors import UserError
 from lib.utils.runtime import make_folder, replacing, run_script
 
@@ -91,9 +91,9 @@ def calibration_crops(config, count):
 
     Raises UserError where n would be 0.
     """
-    from lib.core.onnx_int8 import CALIBRATION_BATCH
     from lib.dataset.build import read_persons
     from lib.dataset.joints_dataset import JointsDataset, SampleSettings
+    from lib.deploy.onnx_int8 import CALIBRATION_BATCH
 
     persons = read_persons(config, training=True)
     wanted = min(len(persons), count) // CALIBRATION_BATCH * CALIBRATION_BATCH
@@ -115,9 +115,10 @@ def calibration_crops(config, count):
 
 def score(path, config):
     """What the evaluator of a Config's validation set says of an exported file."""
-    from lib.core.onnx_export import open_exported
-    from lib.core.validation import validate
-    from lib.dataset.build import build_dataset, build_evaluator, build_loader
+    from lib.dataset.build import build_dataset, build_loader
+    from lib.deploy.onnx_export import open_exported
+    from lib.evaluation.build import build_evaluator
+    from lib.evaluation.validation import validate
 
     dataset = build_dataset(config, training=False)
     evaluator = build_evaluator(config, dataset.persons)
@@ -134,7 +135,7 @@ def score(path, config):
 
 def milliseconds(path, config, crop, rounds=10):
     """The median time of one crop through an exported file."""
-    from lib.core.onnx_export import open_exported
+    from lib.deploy.onnx_export import open_exported
 
     run, times = open_exported(path, config), []
     for _ in range(rounds + 2):
@@ -151,10 +152,10 @@ def quantized_graph(graph, run, settings, calibration, crops):
     """
     import onnx
 
-    from lib.core.onnx_export import check_difference, largest_difference, write_model
-    from lib.core.onnx_graph import Graph
-    from lib.core.onnx_int8 import quantize, split_deconvolutions
-    from lib.core.report import table_lines
+    from lib.deploy.onnx_export import check_difference, largest_difference, write_model
+    from lib.deploy.onnx_graph import Graph
+    from lib.deploy.onnx_int8 import quantize, split_deconvolutions
+    from lib.evaluation.report import table_lines
 
     print(f"=> {split_deconvolutions(graph)} deconvolutions as convolutions and depth-to-space")
     config, lines = settings.config, []
@@ -175,7 +176,7 @@ def quantized_graph(graph, run, settings, calibration, crops):
 
 def write_checked(graph, run, settings, output, is_float):
     """Writes the file, or none where it is a float one that differs from Paddle; prints what it is."""
-    from lib.core.onnx_export import check_difference, largest_difference, trial_sizes, write_model
+    from lib.deploy.onnx_export import check_difference, largest_difference, trial_sizes, write_model
 
     with replacing(output) as temporary:
         write_model(graph, settings, temporary)
@@ -197,14 +198,14 @@ def main():
     if arguments.int8:
         calibration = read_calibration(arguments, config)
         crops = calibration_crops(calibration, arguments.calib_persons)
-    from lib.core.build import open_network
+    from lib.inference.build import open_network
 
     run, lines = open_network(config.model_copy(update={"gpus": "cpu"}))
     make_folder(Path(arguments.output).parent)
     print("\n".join(lines))
-    from lib.core.onnx_export import ExportSettings, convert
-    from lib.core.onnx_graph import merge_flip
-    from lib.utils.transforms import mirrored_order
+    from lib.core.transforms import mirrored_order
+    from lib.deploy.onnx_export import ExportSettings, convert
+    from lib.deploy.onnx_graph import merge_flip
 
     graph, folded = convert(run.network, arguments.opset)
     print(f"=> opset {graph.opset}, {folded} BatchNorms folded into convolutions")

@@ -4,13 +4,13 @@ import argparse
 
 import _init_paths  # noqa: F401
 
-from lib.core.media import find_media
-from lib.core.people import find_people_by
-from lib.core.pose_app import PoseApp, add_result_options, run_app, settings_of
+from lib.config.cli import config_from, make_parser
+from lib.inference.person_boxes import find_people_by
+from lib.inference.pose_app import PoseApp, add_result_options, run_app, settings_of
 from lib.tracking.options import add_track_flag, settle_track
 from lib.tracking.track_app import TrackApp, run_tracking
 from lib.tracking.tracker import TrackerSettings
-from lib.utils.cli import config_from, make_parser
+from lib.utils.media import find_media
 from lib.utils.runtime import make_logger, run_script
 
 
@@ -30,7 +30,7 @@ def parse_arguments():
 
 def main():
     arguments, config = parse_arguments()
-    from lib.core.build import build_predictor, open_network
+    from lib.inference.build import build_predictor, open_network
 
     if arguments.track:
         settle_track(arguments)

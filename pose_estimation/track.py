@@ -5,7 +5,7 @@ import argparse
 import _init_paths  # noqa: F401
 from deploy import add_assumptions, assumptions
 
-from lib.core.people import add_box_options, find_people_by
+from lib.inference.person_boxes import add_box_options, find_people_by
 from lib.tracking.options import add_tracker_options, smoother_maker, tracker_settings
 from lib.tracking.track_app import TrackApp, run_tracking
 from lib.utils.errors import UserError
@@ -37,7 +37,7 @@ def open_predictor(arguments):
     if arguments.model:
         if arguments.model_file or arguments.overrides:
             raise UserError("--model takes no --model-file and no KEY VALUE: these are of --cfg")
-        from lib.core.onnx_predictor import OnnxPosePredictor
+        from lib.deploy.onnx_predictor import OnnxPosePredictor
 
         provider = "cpu" if arguments.gpus == "cpu" else "auto"
         predictor = OnnxPosePredictor(
@@ -45,8 +45,8 @@ def open_predictor(arguments):
             batch_size=arguments.batch_size or 8,
         )  # fmt: skip
         return predictor, predictor.skeleton, predictor.lines, provider
-    from lib.core.build import build_predictor, open_network
-    from lib.utils.cli import config_from
+    from lib.config.cli import config_from
+    from lib.inference.build import build_predictor, open_network
 
     flags = (("model_file", "TEST.MODEL_FILE"), ("flip_test", "TEST.FLIP_TEST"))
     config = config_from(arguments, "TEST.BATCH_SIZE", flags)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from lib.utils.cli import config_from, make_parser, run_folder, run_parts
+from lib.config.cli import config_from, make_parser, run_folder, run_parts
 from lib.utils.errors import UserError
 from lib.utils.files import write_json
 from lib.utils.runtime import (
@@ -54,16 +54,17 @@ def take_begun(progress, train, loader):
 def make_trainer(config, resume_from, ranks=None):
     """Everything that a training needs, checked before anything is written; returns it with what was loaded.
 
-    ranks: lib.core.ranks.Ranks, those that train together; None for this process alone.
+    ranks: lib.training.ranks.Ranks, those that train together; None for this process alone.
     """
     import paddle
 
-    from lib.core.checkpoint import load_checkpoint
-    from lib.core.engine import Trainer
-    from lib.core.optim import get_scheduler, go_to_epoch
-    from lib.core.ranks import Ranks
-    from lib.dataset.build import build_dataset, build_evaluator, build_loader
+    from lib.dataset.build import build_dataset, build_loader
+    from lib.evaluation.build import build_evaluator
     from lib.models.build import load_pretrained
+    from lib.training.checkpoint import load_checkpoint
+    from lib.training.optim import get_scheduler, go_to_epoch
+    from lib.training.ranks import Ranks
+    from lib.training.trainer import Trainer
 
     train, ranks = config.train, ranks or Ranks()
     train_set, valid_set = build_dataset(config, training=True), build_dataset(config, training=False)
@@ -104,14 +105,14 @@ def make_trainer(config, resume_from, ranks=None):
 
 def make_learner(config, scheduler, ranks):
     """The network, as TRAIN says it is to be computed, with its loss and optimizer."""
-    from lib.core.ema import WeightAverage
-    from lib.core.learner import Learner
     from lib.core.loss import JointsMSELoss
-    from lib.core.optim import get_optimizer
-    from lib.core.precision import Precision
     from lib.models.build import get_pose_net
-    from lib.models.faster import compile_network, set_cudnn, use_channels_last
+    from lib.models.layouts import compile_network, set_cudnn, use_channels_last
     from lib.models.sync_batch_norm import synchronize_batch_norm
+    from lib.training.ema import WeightAverage
+    from lib.training.optim import get_optimizer
+    from lib.training.precision import Precision
+    from lib.training.train_step import Learner
 
     train = config.train
     set_cudnn(config.cudnn.benchmark, config.cudnn.deterministic)
@@ -134,7 +135,7 @@ def make_learner(config, scheduler, ranks):
 
 def choose_resume(asked, config, experiment_file):
     """(what to go on from or None, a line that says so or None): of 'auto' it is the experiment's own run folder."""
-    from lib.core.checkpoint import has_checkpoint
+    from lib.training.checkpoint import has_checkpoint
 
     if asked != "auto":
         return asked, None
@@ -146,7 +147,7 @@ def choose_resume(asked, config, experiment_file):
 
 def bring_best(resume_from, folder):
     """Copies the best weights of the run that goes on where `folder` is another: no later epoch may be better."""
-    from lib.core.checkpoint import BEST_NAME
+    from lib.training.checkpoint import BEST_NAME
 
     source = Path(resume_from)
     best = (source if source.is_dir() else source.parent) / BEST_NAME
@@ -172,7 +173,7 @@ def total_batch(train, ranks):
 
 def train_network(arguments, config, ranks):
     """Trains as one of the ranks; the first alone speaks and writes."""
-    from lib.core.weight_record import check_record
+    from lib.weights.weight_record import check_record
 
     if ranks.count > 1 and arguments.gpus is not None:
         raise UserError("--gpus is the launcher's to say with several ranks: --devices 0,1 before the script")
@@ -202,10 +203,10 @@ def train_network(arguments, config, ranks):
 
 def describe_start(arguments, trainer, folder, device, loaded):
     """What the run folder says of itself before the first step."""
-    from lib.core.checkpoint import CHECKPOINT_NAME
-    from lib.core.config import dump_config
-    from lib.core.report import describe_run
+    from lib.config.config import dump_config
+    from lib.evaluation.report import describe_run
     from lib.models.pose_resnet import count_parameters
+    from lib.training.checkpoint import CHECKPOINT_NAME
 
     config, ranks = trainer.config, trainer.learner.ranks
     if arguments.resume_model and trainer.progress["best"] is not None:
@@ -235,7 +236,7 @@ def main():
     arguments = parser.parse_intermixed_args()
     config = config_from(arguments, "TRAIN.BATCH_SIZE")
     import_paddle()
-    from lib.core.ranks import start_ranks
+    from lib.training.ranks import start_ranks
 
     with start_ranks() as ranks:
         train_network(arguments, config, ranks)

@@ -4,7 +4,7 @@ import argparse
 
 import _init_paths  # noqa: F401
 
-from lib.utils.cli import config_from, make_parser, run_folder
+from lib.config.cli import config_from, make_parser, run_folder
 from lib.utils.errors import UserError
 from lib.utils.runtime import make_logger, run_script
 
@@ -37,8 +37,8 @@ def parse_arguments():
 
 def score_predictions(arguments, config):
     """Scores a prediction file; no network, no pictures, no Paddle."""
-    from lib.core.report import report_results
-    from lib.dataset.build import build_evaluator
+    from lib.evaluation.build import build_evaluator
+    from lib.evaluation.report import report_results
 
     evaluator = build_evaluator(config)
     if evaluator.no_truth:
@@ -52,8 +52,8 @@ def score_predictions(arguments, config):
 
 def score_track_file(arguments, config):
     """Scores saved tracks; no network, no pictures, no Paddle."""
-    from lib.core.report import report_results
-    from lib.dataset.posetrack import score_tracks
+    from lib.evaluation.report import report_results
+    from lib.evaluation.tracks import score_tracks
 
     data = config.dataset
     if data.dataset != "posetrack18":
@@ -67,10 +67,12 @@ def score_track_file(arguments, config):
 
 def validate_network(arguments, config):
     """Runs the network over the validation set and scores what it predicts."""
-    from lib.core.build import open_network
-    from lib.core.report import architecture_name, report_results
-    from lib.core.validation import validate
-    from lib.dataset.build import build_dataset, build_evaluator, build_loader
+    from lib.config.names import architecture_name
+    from lib.dataset.build import build_dataset, build_loader
+    from lib.evaluation.build import build_evaluator
+    from lib.evaluation.report import report_results
+    from lib.evaluation.validation import validate
+    from lib.inference.build import open_network
 
     if not config.test.model_file:
         raise UserError("no weights to validate: give --model-file FILE, or --pred-file to score saved predictions")
@@ -103,7 +105,7 @@ def validate_network(arguments, config):
 
 def describe_test(config):
     """What a figure depends on besides the weights."""
-    from lib.dataset.build import metric_of
+    from lib.evaluation.build import metric_of
 
     test, skeleton, metric = config.test, config.skeleton, metric_of(config)
     described = {

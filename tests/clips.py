@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from lib.core.media import video_writer
+from lib.utils.media import video_writer
 
 SIZE = (64, 48)
 

@@ -42,9 +42,6 @@ def main():
     from lib.utils.runtime import import_paddle
 
     import_paddle()
-    import lib.core.checkpoint
-    import lib.core.engine
-    import lib.core.ranks
     import lib.dataset.build
     import lib.models.build  # noqa: F401
 

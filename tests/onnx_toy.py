@@ -3,8 +3,8 @@
 import numpy as np
 import onnx
 
-from lib.core.model_metadata import METADATA_KEY, ModelMetadata
 from lib.core.skeletons import Skeleton
+from lib.deploy.model_metadata import METADATA_KEY, ModelMetadata
 
 # joint k is the brightest place of channel k of the input
 SPOTS = Skeleton("spots", ("middle", "left_end", "right_end"), limbs=(("middle", "left_end"), ("middle", "right_end")))

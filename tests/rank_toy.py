@@ -1,4 +1,4 @@
-"""One rank of a small training, and what else the ranks do together: tests/core/test_ranks.py starts two of these.
+"""One rank of a small training, and what else the ranks do together: tests/training/test_ranks.py starts two of these.
 
 python tests/rank_toy.py together FOLDER     trains and gathers; writes what came of it to FOLDER/<rank>.npz
 python tests/rank_toy.py MANNER FOLDER       trains without end, until rank 1 ends in one of MANNERS at step 5
@@ -54,9 +54,9 @@ def train(ranks, steps=STEPS, parts=1, before_step=lambda step: None):
     import paddle
 
     from lib.core.loss import JointsMSELoss
-    from lib.core.ranks import between_steps
     from lib.dataset.loader import TrainingShare
     from lib.models.sync_batch_norm import synchronize_batch_norm
+    from lib.training.ranks import between_steps
 
     (images, targets), network = toy_data(), toy_network()
     if ranks.count > 1:
@@ -143,7 +143,7 @@ def runs(process):
 def main():
     manner, folder = sys.argv[1], Path(sys.argv[2])
     runtime.import_paddle()
-    from lib.core.ranks import start_ranks
+    from lib.training.ranks import start_ranks
 
     with start_ranks() as ranks:
         (folder / f"{ranks.rank}.pid").write_text(str(os.getpid()))

@@ -70,7 +70,7 @@ def main():
     parser.add_argument("--output", required=True)
     arguments = parser.parse_args()
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    from lib.core.config import read_config
+    from lib.config.config import read_config
     from lib.utils.runtime import import_paddle
 
     paddle = import_paddle()

@@ -70,7 +70,7 @@ def test_every_measurement_of_the_report_is_there(bench):
 
 
 def test_people_to_train_the_trackers_network_on_show_what_can_be_seen(bench):
-    from lib.dataset.synthetic_clips import TruePerson
+    from lib.dataset.synthetic.clips import TruePerson
 
     people = bench("walking_people")
     joints = np.column_stack([np.linspace(100, 130, 16), np.linspace(50, 150, 16)])

@@ -56,7 +56,7 @@ def convert(run, tmp_path):
     """Converts a file to x.pdparams: (stdout, {name: array}, record)."""
 
     def convert(source, *words, output="x.pdparams"):
-        from lib.core.checkpoint import read_weights
+        from lib.weights.weights import read_weights
 
         code, said, error = run("convert", "--source", source, "--output", tmp_path / output, *words)
         assert (code, error) == (0, "")
@@ -189,7 +189,7 @@ class TestResult:
         said, error = capfd.readouterr()
         assert "=> loaded: 117 of 117" in said and "=> expects BGR pictures divided by 255" in said
         assert "give" not in said and error == ""
-        from lib.core.checkpoint import read_weights
+        from lib.weights.weights import read_weights
 
         state = torch.load(source, map_location="cpu", weights_only=True)
         assert_same(read_weights(output), expected_of({name: value.numpy() for name, value in state.items()}))

@@ -8,7 +8,7 @@ import pytest
 from clips import write_video
 
 from lib.core.skeletons import COCO
-from lib.utils.vis import draw_people, draw_pose
+from lib.visualization.poses import draw_people, draw_pose
 
 JOINTS = np.column_stack([np.linspace(20, 180, 17), np.linspace(30, 120, 17), np.linspace(0.1, 0.9, 17)])
 BOX = [10, 20, 180, 110]

@@ -10,10 +10,10 @@ import pytest
 import scipy.io
 import toy
 
-from lib.core.config import read_config
-from lib.core.model_metadata import METADATA_KEY, from_json
-from lib.core.weight_record import WeightRecord, file_digest, record_path, write_record
+from lib.config.config import read_config
+from lib.deploy.model_metadata import METADATA_KEY, from_json
 from lib.utils.image import DEVIATION, MEAN
+from lib.weights.weight_record import WeightRecord, file_digest, record_path, write_record
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("paddle2onnx")
@@ -108,7 +108,7 @@ def test_the_file_is_plain_open_in_its_sizes_and_describes_itself(export, tmp_pa
     metadata = from_json({item.key: item.value for item in model.metadata_props}[METADATA_KEY])
     assert metadata.decode == "dark" and metadata.sigma == 1.5 and metadata.image_size == (64, 64)
     assert not metadata.flip_merged and metadata.shift_heatmap
-    from lib.core.config import dump_config
+    from lib.config.config import dump_config
 
     overrides = {"TEST.DECODE": "dark", "TEST.MODEL_FILE": str(place / "w.pdparams")}
     text = dump_config(read_config(place / "toy.yaml", overrides))
@@ -255,7 +255,7 @@ def test_weights_for_other_pictures_are_refused_as_by_valid_py(complain, place):
 
 
 def test_a_file_that_differs_from_paddle_is_not_written(complain, monkeypatch):
-    from lib.core import onnx_export
+    from lib.deploy import onnx_export
 
     def spoil(graph):
         name = next(name for name, array in graph.arrays.items() if array.ndim == 4)

@@ -6,21 +6,22 @@ import sys
 import pytest
 
 WITHOUT_PADDLE = [
-    "lib.core.config", "lib.core.records", "lib.core.fields", "lib.core.heatmap", "lib.core.evaluate",
-    "lib.core.evaluators", "lib.core.coco_evaluator", "lib.core.nms", "lib.core.predictor", "lib.core.onnx_network",
-    "lib.core.validation", "lib.core.rank_watch", "lib.dataset.coco", "lib.dataset.coco_truth", "lib.utils.files",
-    "lib.core.skeletons", "lib.core.report", "lib.utils.transforms", "lib.utils.image", "lib.utils.vis",
-    "lib.utils.errors", "lib.utils.cli", "lib.utils.runtime", "lib.dataset.joints_dataset", "lib.dataset.mpii",
-    "lib.dataset.augment", "lib.dataset.loader", "lib.dataset.build", "lib.core.convert", "lib.core.weight_record",
-    "lib.dataset.swaps", "lib.dataset.check", "lib.dataset.check_report", "lib.core.build", "lib.core.detector",
-    "lib.core.media", "lib.core.model_metadata", "lib.core.onnx_predictor", "lib.core.onnx_session", "lib.core.people",
-    "lib.core.pose_app", "lib.core.pose_results", "lib.core.skeleton_file", "lib.utils.parser", "lib.utils.progress",
-    "lib.utils.picture_header", "lib.utils.shared_memory", "lib.dataset.regions", "lib.dataset.cache_plan",
-    "lib.dataset.cache_writer", "lib.dataset.crop_cache", "lib.tracking.boxes", "lib.tracking.drawing",
-    "lib.tracking.evaluation", "lib.tracking.flow", "lib.tracking.frames", "lib.tracking.options",
-    "lib.tracking.posetrack_form", "lib.tracking.similarity", "lib.tracking.smoothing", "lib.tracking.track_app",
-    "lib.tracking.tracker", "lib.dataset.posetrack", "lib.dataset.synthetic_clips", "lib.dataset.synthetic_motion",
-    "lib.dataset.write_clips",
+    "lib.config.cli", "lib.config.config", "lib.config.fields", "lib.config.schema", "lib.config.skeleton_file",
+    "lib.core.boxes", "lib.core.evaluate", "lib.core.heatmap", "lib.core.nms", "lib.core.predictor",
+    "lib.core.skeletons", "lib.core.transforms", "lib.dataset.augment", "lib.dataset.build", "lib.dataset.checks.check",
+    "lib.dataset.checks.left_right", "lib.dataset.checks.report", "lib.dataset.coco", "lib.dataset.coco_truth",
+    "lib.dataset.crop_cache.cache", "lib.dataset.crop_cache.plan", "lib.dataset.crop_cache.writer",
+    "lib.dataset.joints_dataset", "lib.dataset.loader", "lib.dataset.mpii", "lib.dataset.posetrack",
+    "lib.dataset.posetrack_form", "lib.dataset.regions", "lib.dataset.synthetic.clips", "lib.dataset.synthetic.motion",
+    "lib.dataset.write_clips", "lib.deploy.model_metadata", "lib.deploy.onnx_network", "lib.deploy.onnx_predictor",
+    "lib.deploy.onnx_session", "lib.evaluation.coco_evaluator", "lib.evaluation.evaluators", "lib.evaluation.report",
+    "lib.evaluation.tracks", "lib.evaluation.validation", "lib.inference.build", "lib.inference.detector",
+    "lib.utils.media", "lib.inference.person_boxes", "lib.inference.pose_app", "lib.inference.pose_results",
+    "lib.tracking.flow", "lib.tracking.frames", "lib.tracking.options", "lib.tracking.similarity",
+    "lib.tracking.smoothing", "lib.tracking.track_app", "lib.tracking.tracker", "lib.training.rank_watch",
+    "lib.utils.errors", "lib.utils.files", "lib.utils.image", "lib.utils.parser", "lib.utils.picture_header",
+    "lib.utils.progress", "lib.utils.runtime", "lib.utils.shared_memory", "lib.visualization.poses",
+    "lib.visualization.tracks", "lib.weights.convert", "lib.weights.weight_record",
 ]  # fmt: skip
 
 

@@ -161,7 +161,7 @@ def test_a_folder_with_a_video_and_something_bad_goes_through_and_the_exit_code_
 
 
 def test_five_lines_of_python_give_what_the_script_gives(call, place, picture):
-    from lib.core.build import load_predictor
+    from lib.inference.build import load_predictor
 
     boxes = [(10, 12, 60, 80), (40.5, 20, 50, 70)]
     _, entries = infer(call, place, picture, "--bbox", *boxes[0], "--bbox", *boxes[1], "--no-flip-test")

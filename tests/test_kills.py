@@ -16,8 +16,8 @@ import pytest
 import toy
 import yaml
 
-from lib.core.checksum import is_changed
-from lib.core.weights import read_content
+from lib.weights.checksum import is_changed
+from lib.weights.weights import read_content
 
 KILLS, EPOCHS = 30, 30
 KILLS_AT_A_LINE = 10  # the others while it writes

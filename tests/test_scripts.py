@@ -12,7 +12,7 @@ import pytest
 import scipy.io
 import toy
 
-from lib.core.config import read_config
+from lib.config.config import read_config
 from lib.utils.runtime import run_script
 
 ROW = re.compile(r"^\| (\S+) \|((?: \d+\.\d{3} \|){9})$", re.MULTILINE)
@@ -256,7 +256,7 @@ class TestValidating:
 
     def test_written_predictions_count_from_one(self, trained, call, monkeypatch):
         known = np.arange(4 * 16 * 2, dtype=np.float32).reshape(4, 16, 2)
-        monkeypatch.setattr("lib.core.validation.validate", lambda *_: (known, None, 0.01, 0.5))
+        monkeypatch.setattr("lib.evaluation.validation.validate", lambda *_: (known, None, 0.01, 0.5))
         call("valid", "--model-file", trained.folder / "model_best.pdparams", "OUTPUT_DIR", trained.place / "known")
         (written,) = (trained.place / "known").rglob("pred.mat")
         np.testing.assert_array_equal(scipy.io.loadmat(written)["preds"], known + 1)

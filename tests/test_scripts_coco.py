@@ -11,7 +11,7 @@ import toy
 import yaml
 
 from lib.core import skeletons
-from lib.core.coco_evaluator import FIGURES
+from lib.evaluation.coco_evaluator import FIGURES
 from lib.utils.runtime import run_script
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,8 @@ import pytest
 from clips import write_other_video, write_video
 from onnx_toy import SPOT_COLORS, SPOTS, metadata, write_pose_network
 
-from lib.core.media import video_writer
-from lib.tracking.posetrack_form import read_frames
+from lib.dataset.posetrack_form import read_frames
+from lib.utils.media import video_writer
 
 SIZE = (160, 120)
 BLOCKED = ("paddle", "pydantic", "yaml", "scipy", "matplotlib", "pycocotools", "motmetrics", "pandas", "tqdm")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from lib.dataset.synthetic import write_dataset
+from lib.dataset.synthetic.pictures import write_dataset
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "pose_estimation"

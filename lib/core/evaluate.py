@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lib.core.heatmap import get_max_preds
+from .heatmap import get_max_preds
 
 
 def accuracy(output, target, threshold=0.5):

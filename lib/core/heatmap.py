@@ -14,7 +14,7 @@ import math
 import cv2
 import numpy as np
 
-from lib.utils.transforms import mirrored_order, transform_preds
+from .transforms import mirrored_order, transform_preds
 
 DARK_REACH = 2  # pixels that distribution-aware decoding looks at on each side of the highest one
 BACKBONE_STRIDE = 32  # a ResNet's last layer has a place for every 32 pixels, begun ones included

@@ -1,18 +1,19 @@
 """From pictures and boxes to joints, whatever runs the network. No Paddle here.
 
 A `run` function stands for the network: uint8 crops (N, h, w, 3) in the network's colour order -> heatmaps
-(N, K, H, W) float32. `lib.core.inference` makes one of a Paddle network, `lib.core.onnx_network` one of an ONNX file.
+(N, K, H, W) float32. `lib.models.paddle_network` makes one of a Paddle network, `lib.deploy.onnx_network`
+one of an ONNX file.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from lib.core.heatmap import flip_back, get_final_preds, shift_right
-from lib.utils.errors import RunError
-from lib.utils.image import crop_person
-from lib.utils.progress import Stopwatch
-from lib.utils.transforms import crop_of_box, get_affine_transform
+from ..utils.errors import RunError
+from ..utils.image import crop_person
+from ..utils.progress import Stopwatch
+from .heatmap import flip_back, get_final_preds, shift_right
+from .transforms import crop_of_box, get_affine_transform
 
 
 def predict_heatmaps(run, crops, flip_pairs=None, shift_heatmap=True):
@@ -122,3 +123,18 @@ class PosePredictor:
                 heatmaps, centers, scales, settings.decode, settings.sigma, settings.unbiased
             )
         return (keypoints, scores[..., 0], heatmaps.max(axis=1)) if keep_heatmaps else (keypoints, scores[..., 0])
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came of a batch of N persons.
+
+    heatmaps: (N, K, H, W), an array or a tensor; peaks (N, K, 2): their highest pixels; coords (N, K, 2): decoded,
+    heatmap pixels; maxvals (N, K): how high they are; loss: JointsMSELoss.
+    """
+
+    heatmaps: object
+    peaks: np.ndarray
+    coords: np.ndarray
+    maxvals: np.ndarray
+    loss: float

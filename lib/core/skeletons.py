@@ -181,3 +181,10 @@ POSETRACK18 = Skeleton(
 )  # fmt: skip
 
 SKELETONS = {skeleton.name: skeleton for skeleton in (MPII, COCO, POSETRACK18)}
+
+
+# MPII's names in gt_valid.mat, in the order of its 16 joints
+MPII_MAT_JOINTS = (
+    "rank", "rkne", "rhip", "lhip", "lkne", "lank", "pelv", "thor", "neck", "head", "rwri", "relb", "rsho", "lsho",
+    "lelb", "lwri",
+)  # fmt: skip

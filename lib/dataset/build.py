@@ -2,23 +2,17 @@
 
 import sys
 
-import numpy as np
-
-from lib.core.coco_evaluator import COCOEvaluator, Suppression
-from lib.core.evaluators import MatPredictions, PCKEvaluator, PCKhEvaluator
-from lib.core.skeletons import SKELETONS
-from lib.dataset.augment import Augmentation
-from lib.dataset.coco import annotated_persons, detected_persons, picture_paths
-from lib.dataset.coco_truth import annotation_path, read_truth
-from lib.dataset.crop_cache import open_cache
-from lib.dataset.joints_dataset import JointsDataset, SampleSettings, select_data
-from lib.dataset.loader import BatchLoader, TrainingShare, ValidationShare
-from lib.dataset.mpii import LAYOUT, read_mpii
-from lib.dataset.posetrack import annotation_folder, posetrack_of_coco, read_posetrack
-from lib.dataset.swaps import refuse_mirrored
-from lib.utils.errors import UserError
-
-SAME_PERSON = 2.0  # pixels: sources round, or count from 0
+from ..core.skeletons import SKELETONS
+from ..utils.errors import UserError
+from .augment import Augmentation
+from .checks.left_right import refuse_mirrored
+from .coco import annotated_persons, detected_persons, picture_paths
+from .coco_truth import annotation_path, read_truth
+from .crop_cache.cache import open_cache
+from .joints_dataset import JointsDataset, SampleSettings, select_data
+from .loader import BatchLoader, TrainingShare, ValidationShare
+from .mpii import read_mpii
+from .posetrack import annotation_folder, posetrack_of_coco, read_posetrack
 
 
 def read_persons(config, training):
@@ -42,7 +36,7 @@ def read_persons(config, training):
 
 
 def _read_coco(config, image_set, skeleton, detected):
-    truth, size = _read_truth(config, image_set), config.model.image_size
+    truth, size = read_coco_truth(config, image_set), config.model.image_size
     pictures = picture_paths(config.dataset_root, image_set, truth, config.dataset.data_format)
     if not detected:
         return annotated_persons(truth, size, pictures)
@@ -61,7 +55,7 @@ def annotation_file(config, training):
     return config.dataset_root / "annot" / f"{image_set}.json"
 
 
-def _read_truth(config, image_set):
+def read_coco_truth(config, image_set):
     path = annotation_path(config.dataset_root, image_set)
     if config.skeleton is not SKELETONS["posetrack18"]:
         return read_truth(path, config.skeleton)
@@ -105,7 +99,7 @@ def _say(line):
 def build_loader(config, dataset, training, rank=0, count=1):
     """The BatchLoader of a data set: shuffled batches of TRAIN.BATCH_SIZE, or TEST.BATCH_SIZE in order.
 
-    rank, count: of several processes that share the work (lib.core.ranks), each with batches of this size.
+    rank, count: of several processes that share the work (lib.training.ranks), each with batches of this size.
     Raises UserError where there are more ranks than persons to train on.
     """
     train = config.train
@@ -116,62 +110,9 @@ def build_loader(config, dataset, training, rank=0, count=1):
     return BatchLoader(dataset, sampler, config.workers)
 
 
-def metric_of(config):
-    """TEST.METRIC with auto decided: what the annotations and the skeleton can support."""
-    if config.test.metric != "auto":
-        return config.test.metric
-    if config.dataset.dataset == "coco":
-        return "ap" if config.skeleton.sigmas else "pck"
-    return "pckh" if config.dataset.dataset == "mpii" and config.skeleton is SKELETONS["mpii"] else "pck"
 
 
-def build_evaluator(config, persons=None):
-    """The evaluator of DATASET.TEST_SET by TEST.METRIC.
-
-    persons: those whose joints are predicted, checked against the ground truth before a network has run for hours;
-        None where only saved predictions are scored.
-    Raises UserError where the ground truth is missing, of another kind or of other persons.
-    """
-    metric, test = metric_of(config), config.test
-    truth = _read_truth(config, config.dataset.test_set) if config.dataset.dataset == "coco" else None
-    if metric == "ap" or (truth and not truth.annotations):
-        suppression = Suppression(test.in_vis_thre, test.oks_thre, test.soft_nms)
-        return COCOEvaluator(truth, persons, config.skeleton, suppression, config.dataset.test_set)
-    if config.dataset.dataset == "mpii" and config.dataset.test_set == "test":
-        return MatPredictions()
-    if metric == "pckh":
-        return _build_pckh(config, persons)
-    if not test.use_gt_bbox:
-        raise UserError("TEST.METRIC: pck compares each person with its own annotation; detected boxes have none")
-    return PCKEvaluator(read_persons(config, training=False) if persons is None else persons, config.skeleton)
 
 
-def _build_pckh(config, persons):
-    path = config.dataset_root / "annot" / f"gt_{config.dataset.test_set}.mat"
-    if not path.is_file():
-        raise UserError(f"there is no ground truth {path}. {LAYOUT}. TEST.METRIC pck does without this file")
-    evaluator = PCKhEvaluator(path, config.skeleton)
-    if persons is not None and len(persons) != len(evaluator):
-        raise UserError(
-            f"{path} has {len(evaluator)} persons, but {config.dataset.test_set}.json beside it has {len(persons)}: "
-            "take both from the same source"
-        )
-    if persons is not None:
-        _refuse_other_order(evaluator, persons, path)
-    return evaluator
 
 
-def _refuse_other_order(evaluator, persons, path):
-    """Raises UserError where a row of the ground truth is of another person than the annotation's row.
-
-    MPII's two files agree to 1e-4 pixels in each of the 2,958 persons.
-    """
-    both = (persons.visible > 0) & (evaluator.missing == 0)
-    distance = np.linalg.norm(persons.joints + 1.0 - evaluator.truth, axis=2)
-    far = np.nanmedian(np.where(both, distance, np.nan)[both.any(axis=1)], axis=1) > SAME_PERSON
-    if far.any():
-        row = np.flatnonzero(both.any(axis=1))[far][0]
-        raise UserError(
-            f"{path}: {far.sum()} of its {len(evaluator)} rows are of other persons than the annotations beside it "
-            f"(first row {row + 1}, {persons.pictures[row].rpartition('/')[2]}): take both from the same source"
-        )

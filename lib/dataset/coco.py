@@ -4,11 +4,11 @@ from zipfile import is_zipfile
 
 import numpy as np
 
-from lib.dataset.joints_dataset import Persons
-from lib.utils.errors import UserError
-from lib.utils.files import checked_box, finite, read_json, shown, what_is_wrong
-from lib.utils.image import open_archive
-from lib.utils.transforms import crop_of_box
+from ..core.transforms import crop_of_box
+from ..utils.errors import UserError
+from ..utils.files import checked_box, finite, read_json, shown, what_is_wrong
+from ..utils.image import open_archive
+from .joints_dataset import Persons
 
 NO_AREA = "boxes of no area"  # why an annotation is left out
 

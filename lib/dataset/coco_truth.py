@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.utils.errors import UserError
-from lib.utils.files import MAXIMUM_PIXELS, checked_box, finite, read_json, shown, what_is_wrong
+from ..utils.errors import UserError
+from ..utils.files import MAXIMUM_PIXELS, checked_box, finite, read_json, shown, what_is_wrong
 
 LAYOUT = (
     "COCO's pictures and annotations (2017 Train/Val images and annotations) come from cocodataset.org; they go to "

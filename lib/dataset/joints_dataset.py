@@ -6,19 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.core.heatmap import gaussian_vectors
-from lib.core.skeletons import Skeleton
-from lib.dataset.augment import HALF_BODY_PADDING, Augmentation, sample_generator
-from lib.dataset.regions import Reach, crop_region, read_region
-from lib.utils.errors import UserError
-from lib.utils.image import open_archive
-from lib.utils.transforms import (
+from ..core.heatmap import gaussian_vectors
+from ..core.skeletons import Skeleton
+from ..core.transforms import (
     PIXELS_PER_SCALE,
     affine_transform,
     crop_of_box,
     fliplr_joints,
     get_affine_transform,
 )
+from ..utils.errors import UserError
+from ..utils.image import open_archive
+from .augment import HALF_BODY_PADDING, Augmentation, sample_generator
+from .regions import Reach, crop_region, read_region
 
 
 @dataclass

@@ -13,8 +13,8 @@ from multiprocessing.connection import wait
 import cv2
 import numpy as np
 
-from lib.utils.errors import RunError, UserError
-from lib.utils.shared_memory import check_shared_memory
+from ..utils.errors import RunError, UserError
+from ..utils.shared_memory import check_shared_memory
 
 BATCHES_AHEAD = 2  # of each worker
 

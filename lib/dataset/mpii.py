@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.dataset.joints_dataset import Persons
-from lib.utils.errors import UserError
-from lib.utils.files import read_json, shown, what_is_wrong
-from lib.utils.transforms import PIXELS_PER_SCALE
+from ..core.transforms import PIXELS_PER_SCALE
+from ..utils.errors import UserError
+from ..utils.files import read_json, shown, what_is_wrong
+from .joints_dataset import Persons
 
 LAYOUT = (
     "MPII's pictures come from its home page (MPII Human Pose Dataset, version 1), the annotations in JSON from the "

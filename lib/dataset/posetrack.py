@@ -1,20 +1,19 @@
 """PoseTrack18: its sequences as persons to train on, its truth to score tracks by, COCO's joints as its own.
 
-No Paddle here. The form of its files is lib.tracking.posetrack_form's.
+No Paddle here. The form of its files is lib.dataset.posetrack_form's.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from lib.core.skeletons import COCO, POSETRACK18
-from lib.dataset.coco import NO_AREA
-from lib.dataset.joints_dataset import Persons
-from lib.tracking.boxes import box_of_joints
-from lib.tracking.evaluation import PoseTrackEvaluator, in_regions
-from lib.tracking.posetrack_form import PoseFrame, read_frames, sequence_files
-from lib.utils.errors import UserError
-from lib.utils.transforms import crop_of_box
+from ..core.boxes import box_of_joints, in_regions
+from ..core.skeletons import COCO, POSETRACK18
+from ..core.transforms import crop_of_box
+from ..utils.errors import UserError
+from .coco import NO_AREA
+from .joints_dataset import Persons
+from .posetrack_form import read_frames, sequence_files
 
 LAYOUT = (
     "PoseTrack18's pictures and annotations come from posetrack.net; they go to "
@@ -91,44 +90,7 @@ def posetrack_of_coco(keypoints):
     return result
 
 
-def score_tracks(place, root, image_set, skeleton):
-    """The figures of saved tracks, a file in PoseTrack18's form or a folder of them, against a set's truth.
-
-    A sequence's tracks are <sequence>.json or, as track.py writes them, <sequence>_track.json. Frames are matched by
-    their ids, or else by the names of their pictures; a labelled frame without tracks counts as missed.
-    Returns ({figure: value}, number of labelled frames). Raises UserError where a sequence has no tracks.
-    """
-    truth, files = read_sequences(root, image_set, skeleton), sequence_files(place)
-    evaluator, count = PoseTrackEvaluator(skeleton), 0
-    pairs = {name: files.get(name) or files.get(f"{name}_track") for name in truth}
-    if Path(place).is_file() and len(truth) == 1:  # whatever it is called
-        pairs = dict.fromkeys(truth, Path(place))
-    missing = [name for name, path in pairs.items() if path is None]
-    if missing:
-        raise UserError(f"{place} has no tracks of {len(missing)} of {len(truth)} sequences, the first is {missing[0]}")
-    for name, path in pairs.items():
-        guesses = _by_frame(read_frames(path, skeleton), truth[name], path)
-        for key, frame in truth[name].items():
-            try:
-                evaluator.add(name, frame, guesses.get(key) or _nobody(skeleton))
-            except ValueError as error:
-                raise UserError(f"{annotation_folder(root, image_set) / name}.json: {error}") from error
-            count += frame.labelled
-    return evaluator.evaluate(), count
 
 
-def _by_frame(guesses, truth, path):
-    """The guessed PoseFrames by the truth's image ids."""
-    if set(guesses) & set(truth):
-        return guesses
-    by_name = {Path(frame.name).name: frame for frame in guesses.values()}
-    found = {key: by_name.get(Path(frame.name).name) for key, frame in truth.items()}
-    if guesses and not any(found.values()):
-        raise UserError(f"{path}: none of its frames is of this sequence, neither by id nor by name")
-    return found
 
 
-def _nobody(skeleton):
-    count = len(skeleton.joints)
-    scores = np.zeros((0, count))
-    return PoseFrame("", np.zeros(0, dtype=int), np.zeros((0, count, 2)), scores > 0, scores, np.zeros(0))

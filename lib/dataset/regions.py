@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lib.dataset.augment import HALF_BODY_PADDING, Augmentation
-from lib.utils.image import crop_person, read_reduced, reduced_size
-from lib.utils.transforms import PIXELS_PER_SCALE, crop_of_box
+from ..core.transforms import PIXELS_PER_SCALE, crop_of_box
+from ..utils.image import crop_person, read_reduced, reduced_size
+from .augment import HALF_BODY_PADDING, Augmentation
 
 # Crops of pictures decoded at 1/2 differ from the plain way's by 1.2 grey levels in the mean, at 1/4 by 3.3 and at 1/8
 # by 6.4 (tests/bench/loading.py), because the plain way skips pixels where this one takes means; and 1/4 is hardly

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.core.media import video_writer
-from lib.core.skeletons import MPII
-from lib.dataset.synthetic_clips import HIDDEN_SHARE, ClipSettings, SyntheticClip
-from lib.tracking.posetrack_form import annotation_entry, write_form
-from lib.utils.errors import UserError
-from lib.utils.files import write_json
-from lib.utils.parser import OneLineParser, count
-from lib.utils.progress import progress_bar
-from lib.utils.runtime import make_folder, run_script
+from ..core.skeletons import MPII
+from ..utils.errors import UserError
+from ..utils.files import write_json
+from ..utils.media import video_writer
+from ..utils.parser import OneLineParser, count
+from ..utils.progress import progress_bar
+from ..utils.runtime import make_folder, run_script
+from .posetrack_form import annotation_entry, write_form
+from .synthetic.clips import HIDDEN_SHARE, ClipSettings, SyntheticClip
 
 RATE = 15.0  # frames a second
 

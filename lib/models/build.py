@@ -1,9 +1,10 @@
 """From the configuration to the network and its first weights."""
 
-from lib.core.checkpoint import fill_network, load_weights, read_weights
-from lib.core.convert import depth_of
-from lib.models.pose_resnet import PoseResNet
-from lib.utils.errors import UserError
+from ..utils.errors import UserError
+from ..weights.convert import depth_of
+from ..weights.fill import fill_network, load_weights
+from ..weights.weights import read_weights
+from .pose_resnet import PoseResNet
 
 
 def get_pose_net(model):

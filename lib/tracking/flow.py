@@ -1,7 +1,7 @@
 """Dense optical flow between two frames, and points that go along with it. No Paddle here.
 
 The paper's flow is FlowNet2S, a network of its own; here OpenCV's DIS (Kroeger et al., ECCV 2016) stands for it.
-Coordinates are (x, y) in picture pixels, as in lib.utils.transforms.
+Coordinates are (x, y) in picture pixels, as in lib.core.transforms.
 """
 
 from dataclasses import dataclass

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from lib.core.media import PICTURE_ENDINGS, USUAL_RATE, Frame, VideoFile
-from lib.utils.errors import UserError
-from lib.utils.image import read_image
+from ..utils.errors import UserError
+from ..utils.image import read_image
+from ..utils.media import PICTURE_ENDINGS, USUAL_RATE, Frame, VideoFile
 
 
 class FrameFolder:

@@ -3,12 +3,12 @@
 from dataclasses import fields, replace
 from functools import partial
 
-from lib.tracking import flow
-from lib.tracking.drawing import TRAIL_LENGTH
-from lib.tracking.smoothing import PoseSmoother
-from lib.tracking.tracker import METHODS, TrackerSettings
-from lib.utils.errors import UserError
-from lib.utils.parser import count, number, positive
+from ..utils.errors import UserError
+from ..utils.parser import count, number, positive
+from ..visualization.tracks import TRAIL_LENGTH
+from . import flow
+from .smoothing import PoseSmoother
+from .tracker import METHODS, TrackerSettings
 
 DEFAULTS = TrackerSettings()
 # option -> (field of TrackerSettings, type, what it is)

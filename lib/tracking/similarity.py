@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from lib.core.nms import oks_iou
-from lib.core.skeletons import mirrored_name
+from ..core.nms import oks_iou
+from ..core.skeletons import mirrored_name
 
 # COCO's falloffs by joint; necks and the top of the head, which COCO does not have, fall off as its ears do
 SIGMAS = {

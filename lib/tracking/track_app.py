@@ -11,18 +11,18 @@ from pathlib import Path
 
 import cv2
 
-from lib.core.media import video_writer
-from lib.core.people import NOBODY
-from lib.tracking.drawing import TRAIL_LENGTH, TrackDrawing
-from lib.tracking.frames import frame_of, open_clip
-from lib.tracking.posetrack_form import annotation_entry, write_form
-from lib.tracking.similarity import tracking_sigmas
-from lib.tracking.tracker import PoseTracker
-from lib.utils.errors import RunError, UserError
-from lib.utils.files import counted, without_nan
-from lib.utils.progress import progress_bar
-from lib.utils.runtime import make_folder
-from lib.utils.stop import StopSignals, stopped
+from ..dataset.posetrack_form import annotation_entry, write_form
+from ..inference.person_boxes import NOBODY
+from ..utils.errors import RunError, UserError
+from ..utils.files import counted, without_nan
+from ..utils.media import video_writer
+from ..utils.progress import progress_bar
+from ..utils.runtime import make_folder
+from ..utils.stop import StopSignals, stopped
+from ..visualization.tracks import TRAIL_LENGTH, TrackDrawing
+from .frames import frame_of, open_clip
+from .similarity import tracking_sigmas
+from .tracker import PoseTracker
 
 PARTS = ("read", "boxes", "flow", "preprocess", "network", "decode", "match", "draw", "write")
 

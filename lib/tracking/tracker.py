@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lib.core.nms import oks_nms
-from lib.core.people import NOBODY, People
-from lib.tracking.boxes import BOX_GROWTH, box_nms, box_of_joints, box_overlaps, cut_at_border
-from lib.tracking.flow import FlowEstimator
-from lib.tracking.similarity import match_greedily, pose_similarity
+from ..core.boxes import BOX_GROWTH, box_nms, box_of_joints, box_overlaps, cut_at_border
+from ..core.nms import oks_nms
+from ..inference.person_boxes import NOBODY, People
+from .flow import FlowEstimator
+from .similarity import match_greedily, pose_similarity
 
 
 @dataclass(frozen=True)

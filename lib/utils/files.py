@@ -7,8 +7,8 @@ from reprlib import Repr
 
 import numpy as np
 
-from lib.utils.errors import UserError
-from lib.utils.runtime import replacing
+from .errors import UserError
+from .runtime import replacing
 
 MAXIMUM_PIXELS = 1e6
 LARGEST_FILE = 2**31  # bytes; COCO's largest annotation file has 0.46 GB

@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 import cv2
 import numpy as np
 
-from lib.utils.errors import UserError
-from lib.utils.picture_header import has_whole_chunks, header_size
+from .errors import UserError
+from .picture_header import has_whole_chunks, header_size
 
 # Mean and deviation of ImageNet in the order the original code applies them: to the channels as OpenCV reads them (BGR)
 MEAN = (0.485, 0.456, 0.406)

@@ -11,7 +11,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from lib.utils.errors import ItemError, RunError, UserError
+from .errors import ItemError, RunError, UserError
 
 LOGGER_NAME = "pose"
 OF_ONE_NAME = frozenset((errno.ENAMETOOLONG, errno.EISDIR))  # a file of another name can still be written

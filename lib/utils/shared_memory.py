@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 
-from lib.utils.errors import UserError
+from .errors import UserError
 
 SHARED_MEMORY = "/dev/shm"
 NEEDED = 2**20  # bytes: the loader's processes share locks there and nothing else

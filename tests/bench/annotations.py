@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 from coco_loading import write_annotations
 from measuring import growth_table, in_fresh_process, machine_line, peak_bytes
 
-from lib.core.config import read_config
+from lib.config.config import read_config
 from lib.dataset.build import annotation_file, read_persons
 from lib.utils.runtime import run_script
 

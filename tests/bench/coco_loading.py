@@ -86,7 +86,7 @@ def write_annotations(path, pictures=PICTURES, persons=PERSONS, with_keypoints=W
 
 
 def load_ours(folder):
-    from lib.core.config import read_config
+    from lib.config.config import read_config
     from lib.dataset.build import read_persons
 
     config = read_config(EXPERIMENT, {"DATASET.ROOT": str(folder)})

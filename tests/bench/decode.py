@@ -23,9 +23,9 @@ from measuring import interleaved_ms, machine_line, table
 
 from lib.core.evaluate import accuracy, peak_accuracy
 from lib.core.heatmap import generate_target, get_final_preds, get_max_preds, refine_coords
+from lib.core.transforms import PIXELS_PER_SCALE, transform_preds
 from lib.utils.errors import RunError
 from lib.utils.runtime import prepare_processor, run_script
-from lib.utils.transforms import PIXELS_PER_SCALE, transform_preds
 
 PERSONS, JOINTS, SIDE = 32, 16, 64
 WANTED = 15  # times as fast as the loops, accuracy and decoding together

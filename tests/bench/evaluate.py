@@ -25,14 +25,14 @@ sys.path.insert(0, str(ROOT))
 
 from measuring import growth_table, in_fresh_process, interleaved_ms, machine_line, peak_bytes, table
 
-from lib.core.coco_evaluator import COCOEvaluator
-from lib.core.evaluators import PUBLISHED_TENTH, THRESHOLDS, PCKhEvaluator
 from lib.core.skeletons import COCO, MPII
+from lib.core.transforms import crop_of_box
 from lib.dataset.coco_truth import CocoTruth
 from lib.dataset.joints_dataset import Persons
+from lib.evaluation.coco_evaluator import COCOEvaluator
+from lib.evaluation.evaluators import PUBLISHED_TENTH, THRESHOLDS, PCKhEvaluator
 from lib.utils.errors import RunError
 from lib.utils.runtime import run_script
-from lib.utils.transforms import crop_of_box
 
 MPII_PERSONS, WANTED_MS = 2958, 20
 COMPARED = 10_000  # persons that pycocotools alone evaluates, too

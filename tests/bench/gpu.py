@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "pose_estimation")]
 
 from measuring import TimedLoader, in_fresh_process, machine_line, table
 
-from lib.core.config import parse_overrides, read_config
+from lib.config.config import parse_overrides, read_config
 from lib.utils.errors import UserError
 from lib.utils.parser import OneLineParser
 from lib.utils.runtime import choose_device, import_paddle, quiet_logger, run_script

@@ -20,9 +20,9 @@ sys.path.insert(0, str(ROOT))
 
 from measuring import interleaved_ms, machine_line, median_ms, table
 
-from lib.core.build import open_network
-from lib.core.config import read_config
-from lib.core.onnx_predictor import OnnxPosePredictor
+from lib.config.config import read_config
+from lib.deploy.onnx_predictor import OnnxPosePredictor
+from lib.inference.build import open_network
 from lib.utils.image import crops_to_input
 from lib.utils.runtime import prepare_processor, run_script
 

@@ -30,14 +30,14 @@ sys.path.insert(0, str(ROOT))
 
 from measuring import growth_table, in_fresh_process, machine_line, peak_bytes, table
 
-from lib.core.config import read_config
+from lib.config.config import read_config
+from lib.core.transforms import affine_transform, fliplr_joints, get_affine_transform
 from lib.dataset.augment import sample_generator
 from lib.dataset.build import build_dataset
-from lib.dataset.crop_cache import open_cache
+from lib.dataset.crop_cache.cache import open_cache
 from lib.dataset.regions import crop_region, read_region
 from lib.utils.image import DEVIATION, MEAN, REDUCED_FLAGS, read_bytes
 from lib.utils.runtime import run_script
-from lib.utils.transforms import affine_transform, fliplr_joints, get_affine_transform
 
 EXPERIMENT = ROOT / "experiments/mpii/resnet50/256x256_d256x3_adam_lr1e-3.yaml"
 WAYS = {

@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from measuring import machine_line, table
 
-from lib.dataset.synthetic import write_dataset
+from lib.dataset.synthetic.pictures import write_dataset
 from lib.utils.errors import RunError
 from lib.utils.runtime import import_paddle, run_script
 

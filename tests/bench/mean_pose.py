@@ -14,12 +14,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from lib.core.evaluators import PCKhEvaluator
-from lib.core.report import table_lines
 from lib.core.skeletons import MPII
+from lib.core.transforms import PIXELS_PER_SCALE
 from lib.dataset.mpii import read_mpii
+from lib.evaluation.evaluators import PCKhEvaluator
+from lib.evaluation.report import table_lines
 from lib.utils.runtime import run_script
-from lib.utils.transforms import PIXELS_PER_SCALE
 
 
 def main():

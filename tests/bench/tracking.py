@@ -15,12 +15,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import cv2
 import numpy as np
 
-from lib.core.people import People
+from lib.core.boxes import box_overlaps
 from lib.core.skeletons import MPII
-from lib.dataset.synthetic_clips import HIDDEN_SHARE, SyntheticClip
-from lib.tracking.boxes import box_overlaps
-from lib.tracking.evaluation import PoseTrackEvaluator
-from lib.tracking.posetrack_form import HEAD_SHARE, PoseFrame
+from lib.dataset.posetrack_form import HEAD_SHARE, PoseFrame
+from lib.dataset.synthetic.clips import HIDDEN_SHARE, SyntheticClip
+from lib.evaluation.tracks import PoseTrackEvaluator
+from lib.inference.person_boxes import People
 from lib.tracking.similarity import tracking_sigmas
 from lib.tracking.tracker import METHODS, PoseTracker
 from lib.utils.files import write_json
@@ -94,7 +94,7 @@ class Network:
     """A trained network's PosePredictor."""
 
     def __init__(self, experiment, model_file):
-        from lib.core.build import load_predictor
+        from lib.inference.build import load_predictor
 
         self.predictor = load_predictor(experiment, model_file, {"GPUS": "cpu", "TEST.FLIP_TEST": False})
         self.known = {}  # the same box of the same frame goes through the network once, whoever asks

@@ -11,12 +11,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import cv2
 import numpy as np
 
-from lib.core.people import People
 from lib.core.skeletons import MPII
-from lib.dataset.synthetic_clips import ClipSettings, SyntheticClip
-from lib.tracking.drawing import TrackDrawing
+from lib.dataset.synthetic.clips import ClipSettings, SyntheticClip
+from lib.inference.person_boxes import People
 from lib.tracking.similarity import tracking_sigmas
 from lib.tracking.tracker import PoseTracker, TrackerSettings
+from lib.visualization.tracks import TrackDrawing
 
 
 def megabytes():

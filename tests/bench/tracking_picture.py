@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from tracking import StandIn, make_scenes
 
+from lib.core.boxes import box_of_joints
 from lib.core.skeletons import MPII
-from lib.tracking.boxes import box_of_joints
-from lib.tracking.drawing import TrackDrawing, identity_color
 from lib.tracking.similarity import tracking_sigmas
 from lib.tracking.tracker import PoseTracker
-from lib.utils.vis import make_grid
+from lib.visualization.poses import make_grid
+from lib.visualization.tracks import TrackDrawing, identity_color
 
 WHITE = (255, 255, 255)
 

@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "pose_estimation")]
 
 from measuring import TimedLoader, machine_line, table
 
-from lib.core.config import parse_overrides, read_config
+from lib.config.config import parse_overrides, read_config
 from lib.utils.runtime import choose_device, import_paddle, run_script
 
 WANTED_SHARE, WANTED_START = 0.03, 1.0
@@ -31,7 +31,7 @@ def bare_seconds(trainer, batch, steps):
     """Seconds of `steps` forward, backward and optimizer steps on one batch that is ready on the device."""
     import paddle
 
-    from lib.core.inference import build_target, normalize_crops
+    from lib.models.paddle_network import build_target, normalize_crops
 
     images = normalize_crops(batch["crop"], trainer.config.dataset.pixel_scale)
     weight = paddle.to_tensor(batch["target_weight"])

@@ -2,7 +2,7 @@
 
     python tests/bench/validation_memory.py [--sizes 1000 10000]
 
-lib.core.validation.validate in a process of its own for each size, over persons who all stand in one picture of
+lib.evaluation.validation.validate in a process of its own for each size, over persons who all stand in one picture of
 160x120, cut out at 64x64; a function that picks pixels stands for the network. What is compared is the process's peak
 without these floats, in which the persons' own joints and boxes count, as they are there before.
 """
@@ -23,11 +23,11 @@ sys.path.insert(0, str(ROOT))
 
 from measuring import in_fresh_process, machine_line, peak_bytes, table
 
-from lib.core.config import read_config
+from lib.config.config import read_config
 from lib.core.skeletons import MPII
-from lib.core.validation import validate
 from lib.dataset.build import build_loader
 from lib.dataset.joints_dataset import JointsDataset, Persons, SampleSettings
+from lib.evaluation.validation import validate
 from lib.utils.runtime import run_script
 
 EXPERIMENT = ROOT / "experiments/mini/mpii_resnet18_64x64.yaml"

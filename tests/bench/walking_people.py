@@ -13,9 +13,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import cv2
 import numpy as np
 
+from lib.core.boxes import box_overlaps
 from lib.core.skeletons import MPII
-from lib.dataset.synthetic_clips import HIDDEN_SHARE, SyntheticClip
-from lib.tracking.boxes import box_overlaps
+from lib.dataset.synthetic.clips import HIDDEN_SHARE, SyntheticClip
 from lib.utils.files import write_json
 from lib.utils.runtime import make_folder
 

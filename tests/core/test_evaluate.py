@@ -7,8 +7,8 @@ import pytest
 import scipy.io
 
 from lib.core.evaluate import accuracy, head_sizes, pckh_curve
-from lib.core.evaluators import PCKhEvaluator
 from lib.core.skeletons import MPII
+from lib.evaluation.evaluators import PCKhEvaluator
 
 
 def test_accuracy_is_the_originals(reference):

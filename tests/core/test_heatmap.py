@@ -15,7 +15,7 @@ from lib.core.heatmap import (
     quarter_offset,
     shift_right,
 )
-from lib.utils.transforms import affine_transform, get_affine_transform
+from lib.core.transforms import affine_transform, get_affine_transform
 
 
 def target_by_loop(joints, visible, image_size, heatmap_size, sigma):

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from lib.core.evaluators import MPII_MAT_JOINTS
-from lib.core.skeletons import COCO, MPII, SKELETONS, Skeleton
+from lib.core.skeletons import COCO, MPII, MPII_MAT_JOINTS, SKELETONS, Skeleton
 
 
 def test_mpiis_flip_pairs_are_the_originals():

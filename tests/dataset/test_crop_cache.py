@@ -18,14 +18,14 @@ import cv2
 import numpy as np
 import pytest
 
-from lib.core.config import read_config
+from lib.config.config import read_config
 from lib.core.skeletons import MPII
-from lib.dataset import cache_writer
 from lib.dataset.augment import Augmentation
 from lib.dataset.build import build_dataset, build_loader
-from lib.dataset.cache_plan import cache_key, make_plan
-from lib.dataset.cache_writer import Journal, PictureWriter
-from lib.dataset.crop_cache import CropCache, open_cache
+from lib.dataset.crop_cache import writer as cache_writer
+from lib.dataset.crop_cache.cache import CropCache, open_cache
+from lib.dataset.crop_cache.plan import cache_key, make_plan
+from lib.dataset.crop_cache.writer import Journal, PictureWriter
 from lib.dataset.joints_dataset import JointsDataset, Persons, SampleSettings
 from lib.utils.errors import RunError, UserError
 
@@ -205,8 +205,8 @@ BUILD = """
 import os, signal, sys
 sys.path[:0] = [{lib!r}, {tests!r}]
 from pathlib import Path
-from lib.dataset import cache_writer
-from lib.dataset.cache_writer import PictureWriter
+from lib.dataset.crop_cache import writer as cache_writer
+from lib.dataset.crop_cache.writer import PictureWriter
 from dataset.test_crop_cache import cached, dataset_of
 cache_writer.PICTURES_AT_ONCE, cache_writer.SECONDS_BETWEEN_RECORDS = 1, 0
 written, original = [], PictureWriter.__getitem__

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lib.core.config import read_config
+from lib.config.config import read_config
 from lib.dataset.build import build_dataset, build_loader
 from lib.dataset.loader import BatchLoader, EpochSampler, TrainingShare, ValidationShare
 from lib.utils.errors import RunError, UserError

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import toy
 
-from lib.core.config import read_config
+from lib.config.config import read_config
 from lib.core.skeletons import MPII, pair_problem
-from lib.dataset.build import build_dataset, build_evaluator, read_persons
+from lib.dataset.build import build_dataset, read_persons
+from lib.evaluation.build import build_evaluator
 from lib.utils.errors import UserError
 
 

@@ -4,11 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from lib.core.config import read_config
+from lib.config.config import read_config
 from lib.core.skeletons import COCO, POSETRACK18
-from lib.dataset.build import build_dataset, build_evaluator, metric_of, read_persons
-from lib.dataset.posetrack import NECK_SHARE, TOP_SHARE, posetrack_of_coco, read_posetrack, score_tracks
-from lib.tracking.posetrack_form import PLACES
+from lib.dataset.build import build_dataset, read_persons
+from lib.dataset.posetrack import NECK_SHARE, TOP_SHARE, posetrack_of_coco, read_posetrack
+from lib.dataset.posetrack_form import PLACES
+from lib.evaluation.build import build_evaluator, metric_of
+from lib.evaluation.tracks import score_tracks
 from lib.utils.errors import UserError
 
 EXPERIMENT = "experiments/posetrack/resnet50/256x192_d256x3_adam_lr1e-4.yaml"

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from lib.core.skeletons import MPII
+from lib.core.transforms import mirrored_order
+from lib.dataset.checks.left_right import refuse_mirrored
 from lib.dataset.mpii import read_mpii
-from lib.dataset.swaps import refuse_mirrored
 from lib.utils.errors import UserError
-from lib.utils.transforms import mirrored_order
 
 ORDER = np.array(mirrored_order(16, MPII.flip_pairs))
 ARMS = [at for at, name in enumerate(MPII.joints) if name.partition("_")[2] in ("wrist", "elbow", "shoulder")]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-from lib.core.evaluators import MPII_MAT_JOINTS
-from lib.dataset import synthetic
-from lib.dataset import synthetic_people as people
+from lib.core.skeletons import MPII_MAT_JOINTS
+from lib.dataset.synthetic import people
+from lib.dataset.synthetic import pictures as synthetic
 from lib.utils.errors import UserError
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from lib.dataset.synthetic_clips import ClipSettings, SyntheticClip
+from lib.dataset.synthetic.clips import ClipSettings, SyntheticClip
 
 SMALL = ClipSettings(frames=30, size=(320, 180))
 

@@ -4,9 +4,9 @@ import cv2
 import pytest
 
 from lib.core.skeletons import MPII
-from lib.dataset.synthetic_clips import ClipSettings, SyntheticClip
+from lib.dataset.posetrack_form import read_frames
+from lib.dataset.synthetic.clips import ClipSettings, SyntheticClip
 from lib.dataset.write_clips import main
-from lib.tracking.posetrack_form import read_frames
 from lib.utils.errors import UserError
 
 

@@ -11,19 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy import import_script
 
-from lib.core.coco_evaluator import COCOEvaluator
-from lib.core.evaluators import MPII_MAT_JOINTS, PCKEvaluator, PCKhEvaluator
-from lib.core.media import Frame
-from lib.core.people import FileBoxes
-from lib.core.report import read_predictions
-from lib.core.saved_poses import SavedPoses
-from lib.core.skeletons import COCO, MPII, POSETRACK18
-from lib.dataset.check import check_persons
+from lib.core.skeletons import COCO, MPII, MPII_MAT_JOINTS, POSETRACK18
+from lib.dataset.checks.check import check_persons
 from lib.dataset.coco import annotated_persons, detected_persons, picture_paths
 from lib.dataset.coco_truth import read_truth
 from lib.dataset.joints_dataset import JointsDataset, SampleSettings, select_data
 from lib.dataset.mpii import read_mpii
-from lib.tracking.posetrack_form import read_frames
+from lib.dataset.posetrack_form import read_frames
+from lib.evaluation.coco_evaluator import COCOEvaluator
+from lib.evaluation.evaluators import PCKEvaluator, PCKhEvaluator
+from lib.evaluation.report import read_predictions
+from lib.inference.person_boxes import FileBoxes
+from lib.inference.saved_poses import SavedPoses
+from lib.utils.media import Frame
 
 SIZE = (64, 64)
 PERSON = {"image": "a.jpg", "center": [60.0, 50.0], "scale": 0.4, "joints": [[40.0 + j, 50 - j] for j in range(16)],

@@ -13,9 +13,9 @@ from damage import changed_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.core.checksum import seal
-from lib.core.weights import read_weights
 from lib.utils.image import _open_archive, picture_size, read_image
+from lib.weights.checksum import seal
+from lib.weights.weights import read_weights
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
 ENDINGS = (".jpg", ".png", ".bmp", ".webp", ".tiff", ".ppm", ".gif", ".jp2")
@@ -103,7 +103,7 @@ def training(paddle):
 
 @pytest.fixture(scope="module")
 def checkpoints(training, place):
-    from lib.core.checkpoint import save_checkpoint
+    from lib.training.checkpoint import save_checkpoint
 
     progress = {"epoch": 1, "best": 3.5, "history": [{"epoch": 0, "results": {"Mean": 3.5}}], "train": {"LR": 0.1}}
     training[0](training[0].conv.weight.T).mean().backward()
@@ -115,7 +115,7 @@ def checkpoints(training, place):
 @given(data=st.data())
 def test_checkpoints_with_the_checksum_of_their_damage(attempt, place, training, checkpoints, data):
     """As from somebody who means harm: chance alone does not get past the checksum."""
-    from lib.core.checkpoint import load_checkpoint
+    from lib.training.checkpoint import load_checkpoint
 
     path = place / "changed.pdckpt"
     path.write_bytes(data.draw(changed_bytes(checkpoints)))

@@ -8,12 +8,12 @@ from damage import JUNK, changed_text, changed_tree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.core.config import FIELDS, KNOWN_KEYS, dump_config, parse_overrides, read_config
-from lib.core.model_metadata import ModelMetadata, from_json
-from lib.core.records import Config
-from lib.core.skeleton_file import read_skeleton
+from lib.config.config import FIELDS, KNOWN_KEYS, dump_config, parse_overrides, read_config
+from lib.config.schema import Config
+from lib.config.skeleton_file import read_skeleton
 from lib.core.skeletons import MPII
-from lib.core.weight_record import parse_record
+from lib.deploy.model_metadata import ModelMetadata, from_json
+from lib.weights.weight_record import parse_record
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENTS = [

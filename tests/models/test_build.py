@@ -5,7 +5,7 @@ import paddle
 import pytest
 from seeded import seeded_array
 
-from lib.core.records import Config, ExtraConfig, ModelConfig
+from lib.config.schema import Config, ExtraConfig, ModelConfig
 from lib.models.build import get_pose_net, load_pretrained
 from lib.utils.errors import UserError
 

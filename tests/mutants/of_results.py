@@ -2,11 +2,11 @@
 
 from mutant import Mutant
 
-EVALUATE, EVALUATORS = ("tests/core/test_evaluate.py",), ("tests/core/test_evaluators.py",)
-COCO, NMS = ("tests/core/test_coco_evaluator.py",), ("tests/core/test_nms.py",)
-HEATMAP, INFERENCE = ("tests/core/test_heatmap.py",), ("tests/core/test_inference.py",)
-PREDICTOR, REPORT = ("tests/core/test_predictor.py",), ("tests/core/test_report.py",)
-EXPORT, ONNX = ("tests/core/test_onnx_export.py",), ("tests/core/test_onnx_predictor.py",)
+EVALUATE, EVALUATORS = ("tests/core/test_evaluate.py",), ("tests/evaluation/test_evaluators.py",)
+COCO, NMS = ("tests/evaluation/test_coco_evaluator.py",), ("tests/core/test_nms.py",)
+HEATMAP, INFERENCE = ("tests/core/test_heatmap.py",), ("tests/models/test_paddle_network.py",)
+PREDICTOR, REPORT = ("tests/core/test_predictor.py",), ("tests/evaluation/test_report.py",)
+EXPORT, ONNX = ("tests/deploy/test_onnx_export.py",), ("tests/deploy/test_onnx_predictor.py",)
 
 RESULTS = (
     # -- heatmaps to joints --------------------------------------------------------------------------------------------
@@ -15,7 +15,7 @@ RESULTS = (
         "shifted[..., 1:] = heatmaps[..., :-1]", "shifted[..., 1:] = heatmaps[..., 1:]", HEATMAP,
     ),
     Mutant(
-        "flip-shift-off-in-validation", "lib/core/inference.py", "the same in valid.py, on the device",
+        "flip-shift-off-in-validation", "lib/models/paddle_network.py", "the same in valid.py, on the device",
         "mirrored = paddle.concat([mirrored[..., :1], mirrored[..., :-1]], axis=3)", "mirrored = mirrored * 1.0",
         INFERENCE,
     ),
@@ -46,17 +46,17 @@ RESULTS = (
         "center, scale, heatmaps.shape[:1:-1], unbiased)", "center, scale, heatmaps.shape[2:], unbiased)", HEATMAP,
     ),
     Mutant(
-        "back-half-a-pixel-off", "lib/utils/transforms.py", "the way back to the picture is not the crop's inverse",
-        "middle, per_pixel = size / 2,", "middle, per_pixel = (size - 1) / 2,", ("tests/utils/test_transforms.py",),
+        "back-half-a-pixel-off", "lib/core/transforms.py", "the way back to the picture is not the crop's inverse",
+        "middle, per_pixel = size / 2,", "middle, per_pixel = (size - 1) / 2,", ("tests/core/test_transforms.py",),
     ),
     Mutant(
-        "rows-of-other-persons", "lib/core/validation.py", "predictions are kept in the order of loading",
+        "rows-of-other-persons", "lib/evaluation/validation.py", "predictions are kept in the order of loading",
         "predictions[rows] = transform_preds(", "predictions[np.sort(rows)] = transform_preds(",
-        ("tests/core/test_engine.py::TestValidation",),
+        ("tests/training/test_trainer.py::TestValidation",),
     ),
     # -- PCKh ----------------------------------------------------------------------------------------------------------
     Mutant(
-        "pckh-from-0", "lib/core/evaluators.py", "0-based predictions are compared with the 1-based truth",
+        "pckh-from-0", "lib/evaluation/evaluators.py", "0-based predictions are compared with the 1-based truth",
         "at_half, _ = pckh_curve(np.asarray(predictions) + 1.0,", "at_half, _ = pckh_curve(np.asarray(predictions),",
         EVALUATORS,
     ),
@@ -73,12 +73,13 @@ RESULTS = (
         "np.where(visible & np.isfinite(distance),", "np.where(np.isfinite(distance),", EVALUATE,
     ),
     Mutant(
-        "pelvis-and-thorax-count", "lib/core/evaluators.py", "Mean takes in the pelvis and the thorax",
+        "pelvis-and-thorax-count", "lib/evaluation/evaluators.py", "Mean takes in the pelvis and the thorax",
         "counts[self.skeleton.indices_of(self.skeleton.pckh_left_out)] = 0",
         "counts[self.skeleton.indices_of(())] = 0", EVALUATORS,
     ),
     Mutant(
-        "mean-of-another-tenth", "lib/core/evaluators.py", "Mean@0.1 is read elsewhere than in the published tables",
+        "mean-of-another-tenth", "lib/evaluation/evaluators.py",
+        "Mean@0.1 is read elsewhere than in the published tables",
         "PUBLISHED_TENTH = 11", "PUBLISHED_TENTH = 10", EVALUATE,
     ),
     Mutant(
@@ -86,11 +87,11 @@ RESULTS = (
         "counted = (expected[..., 0] > 1) &", "counted = (expected[..., 0] > 0) &", EVALUATE,
     ),
     Mutant(
-        "pred-mat-from-0", "lib/core/report.py", "pred.mat is written 0-based",
+        "pred-mat-from-0", "lib/evaluation/report.py", "pred.mat is written 0-based",
         "np.asarray(predictions) + 1.0", "np.asarray(predictions)", REPORT,
     ),
     Mutant(
-        "pred-mat-read-from-1", "lib/core/report.py", "saved predictions are scored a pixel off",
+        "pred-mat-read-from-1", "lib/evaluation/report.py", "saved predictions are scored a pixel off",
         "return predictions[..., :2] - 1.0", "return predictions[..., :2]", REPORT,
     ),
     # -- COCO's AP -----------------------------------------------------------------------------------------------------
@@ -103,19 +104,20 @@ RESULTS = (
         "order[overlap <= threshold]", "order[overlap <= 1.0]", NMS,
     ),
     Mutant(
-        "box-scores-dropped", "lib/core/coco_evaluator.py", "a pose's score is without its box's",
+        "box-scores-dropped", "lib/evaluation/coco_evaluator.py", "a pose's score is without its box's",
         "totals = totals * self.persons.box_scores", "totals = totals * 1.0", COCO,
     ),
     Mutant(
-        "joint-scores-dropped", "lib/core/coco_evaluator.py", "a pose's score is its box's alone",
+        "joint-scores-dropped", "lib/evaluation/coco_evaluator.py", "a pose's score is its box's alone",
         "totals = totals * self.persons.box_scores", "totals = self.persons.box_scores", COCO,
     ),
     Mutant(
-        "faint-joints-count", "lib/core/coco_evaluator.py", "joints below TEST.IN_VIS_THRE count in a pose's score",
+        "faint-joints-count", "lib/evaluation/coco_evaluator.py",
+        "joints below TEST.IN_VIS_THRE count in a pose's score",
         "keypoints[..., 2] > self.suppression.joint_threshold", "keypoints[..., 2] > 0", COCO,
     ),
     Mutant(
-        "sigmas-of-coco", "lib/core/coco_evaluator.py", "another skeleton is measured by COCO's sigmas",
+        "sigmas-of-coco", "lib/evaluation/coco_evaluator.py", "another skeleton is measured by COCO's sigmas",
         "            evaluation.params.kpt_oks_sigmas = np.array(self.skeleton.sigmas)\n", "", COCO,
     ),
     # -- not finite ----------------------------------------------------------------------------------------------------
@@ -125,28 +127,28 @@ RESULTS = (
     ),
     # -- ONNX ----------------------------------------------------------------------------------------------------------
     Mutant(
-        "onnx-colour-order", "lib/core/onnx_export.py", "an exported RGB network says that it wants BGR",
+        "onnx-colour-order", "lib/deploy/onnx_export.py", "an exported RGB network says that it wants BGR",
         "            color_rgb=data.color_rgb,\n", "", EXPORT,
     ),
     Mutant(
-        "onnx-pixel-scale", "lib/core/onnx_export.py", "an exported network says that it wants pixels over 255",
+        "onnx-pixel-scale", "lib/deploy/onnx_export.py", "an exported network says that it wants pixels over 255",
         "            pixel_scale=data.pixel_scale,\n", "", EXPORT,
     ),
     Mutant(
-        "onnx-mean-ignored", "lib/core/onnx_predictor.py", "the metadata's mean and deviation are not used",
+        "onnx-mean-ignored", "lib/deploy/onnx_predictor.py", "the metadata's mean and deviation are not used",
         "crops_to_input(crops, metadata.pixel_scale, metadata.mean, metadata.deviation)",
         "crops_to_input(crops, metadata.pixel_scale)", ONNX,
     ),
     Mutant(
-        "onnx-padding-ignored", "lib/core/onnx_predictor.py", "the metadata's padding is not used",
+        "onnx-padding-ignored", "lib/deploy/onnx_predictor.py", "the metadata's padding is not used",
         "            padding=metadata.padding,\n", "", ONNX,
     ),
     Mutant(
-        "merged-flip-shift", "lib/core/onnx_graph.py", "the flip test in the graph moves heatmaps left",
+        "merged-flip-shift", "lib/deploy/onnx_graph.py", "the flip test in the graph moves heatmaps left",
         '["first_column", "but_the_last"], ["shifted"]', '["but_the_last", "first_column"], ["shifted"]', EXPORT,
     ),
     Mutant(
-        "merged-flip-pairs", "lib/core/onnx_graph.py", "the flip test in the graph exchanges no joints",
+        "merged-flip-pairs", "lib/deploy/onnx_graph.py", "the flip test in the graph exchanges no joints",
         "np.int64(order)", "np.arange(len(order))", EXPORT,
     ),
 )

@@ -7,7 +7,7 @@ HEATMAP, IMAGE = ("tests/core/test_heatmap.py",), ("tests/utils/test_image.py",)
 LOADER = ("tests/dataset/test_loader.py",)
 MPII = ("tests/dataset/test_mpii.py",)
 REGIONS = ("tests/dataset/test_regions.py::test_a_dot_lies_where_the_joint_goes_whatever_the_reduction",)
-JOINTS, TRANSFORMS = ("tests/dataset/test_joints_dataset.py",), ("tests/utils/test_transforms.py",)
+JOINTS, TRANSFORMS = ("tests/dataset/test_joints_dataset.py",), ("tests/core/test_transforms.py",)
 
 SAMPLES = (
     # -- what is read --------------------------------------------------------------------------------------------------
@@ -33,15 +33,15 @@ SAMPLES = (
     ),
     # -- the crop ------------------------------------------------------------------------------------------------------
     Mutant(
-        "box-padding-dropped", "lib/utils/transforms.py", "boxes do not grow by 1.25",
+        "box-padding-dropped", "lib/core/transforms.py", "boxes do not grow by 1.25",
         "* np.float32(padding)", "* np.float32(1.0)", TRANSFORMS,
     ),
     Mutant(
-        "aspect-not-fitted", "lib/utils/transforms.py", "high boxes are not widened to the network's aspect",
+        "aspect-not-fitted", "lib/core/transforms.py", "high boxes are not widened to the network's aspect",
         "np.where(high, height * aspect, width)", "np.where(high, width, width)", TRANSFORMS,
     ),
     Mutant(
-        "rotation-sign", "lib/utils/transforms.py", "crops turn the other way",
+        "rotation-sign", "lib/core/transforms.py", "crops turn the other way",
         "np.array([source_width * 0.5 * sine,", "np.array([-source_width * 0.5 * sine,", TRANSFORMS,
     ),
     Mutant(
@@ -69,11 +69,11 @@ SAMPLES = (
         "center[0] = width - center[0] - 1", "center[0] = width - center[0]", JOINTS,
     ),
     Mutant(
-        "mirror-of-joints", "lib/utils/transforms.py", "mirrored joints are one pixel to the right",
+        "mirror-of-joints", "lib/core/transforms.py", "mirrored joints are one pixel to the right",
         "picture_width - joints[:, 0] - 1", "picture_width - joints[:, 0]", TRANSFORMS,
     ),
     Mutant(
-        "pairs-not-exchanged", "lib/utils/transforms.py", "left stays left in the mirror, in training and flip test",
+        "pairs-not-exchanged", "lib/core/transforms.py", "left stays left in the mirror, in training and flip test",
         "order[first], order[second] = second, first", "order[first], order[second] = first, second", TRANSFORMS,
     ),
     Mutant(
@@ -106,7 +106,7 @@ SAMPLES = (
         "/ (size - unbiased))", "/ size)", HEATMAP,
     ),
     Mutant(
-        "udp-crop-in-pixels", "lib/utils/transforms.py", "TEST.UDP measures crops in pixels, not between centres",
+        "udp-crop-in-pixels", "lib/core/transforms.py", "TEST.UDP measures crops in pixels, not between centres",
         "np.asarray(output_size, dtype=np.float64) - 1\n", "np.asarray(output_size, dtype=np.float64)\n",
         (*TRANSFORMS, *HEATMAP),
     ),

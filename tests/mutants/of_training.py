@@ -2,12 +2,12 @@
 
 from mutant import Mutant
 
-ENGINE, RUN = "tests/core/test_engine.py", "pose_estimation/train.py"
-CHECKPOINT, LOSS = ("tests/core/test_checkpoint.py",), ("tests/core/test_loss.py",)
-OPTIM, PRECISION = ("tests/core/test_optim.py",), ("tests/core/test_precision.py",)
+ENGINE, RUN = "tests/training/test_trainer.py", "pose_estimation/train.py"
+CHECKPOINT, LOSS = ("tests/training/test_checkpoint.py",), ("tests/core/test_loss.py",)
+OPTIM, PRECISION = ("tests/training/test_optim.py",), ("tests/training/test_precision.py",)
 # of files that take longer, those that are about it
 EMA = tuple(
-    f"tests/core/test_ema.py::test_{name}"
+    f"tests/training/test_ema.py::test_{name}"
     for name in (
         "after_a_change_the_average_closes_in_by_its_decay",
         "the_first_steps_decay_by_2_11ths_3_12ths_and_so_on",
@@ -15,7 +15,7 @@ EMA = tuple(
     )
 )
 RANKS = tuple(
-    f"tests/core/test_ranks.py::test_{name}"
+    f"tests/training/test_ranks.py::test_{name}"
     for name in (
         "rows_are_gathered_in_the_order_of_ranks_whatever_their_number",
         "batch_norm_over_the_ranks_is_paddles_own_over_the_joined_batch",
@@ -45,55 +45,57 @@ TRAINING = (
         "return 0.5 * paddle.mean(", "return paddle.mean(", LOSS,
     ),
     Mutant(
-        "gradients-never-cleared", "lib/core/precision.py", "each step adds to the gradients of those before it",
+        "gradients-never-cleared", "lib/training/precision.py", "each step adds to the gradients of those before it",
         "        optimizer.clear_grad()\n", "", PRECISION,
     ),
     Mutant(
-        "loss-not-scaled", "lib/core/precision.py", "in float16 small gradients vanish, and all are divided",
+        "loss-not-scaled", "lib/training/precision.py", "in float16 small gradients vanish, and all are divided",
         "self.scaler.scale(loss).backward()", "loss.backward()", PRECISION,
     ),
     Mutant(
-        "accumulated-batches-add-up", "lib/core/engine.py", "four batches that share a step make it four times as long",
+        "accumulated-batches-add-up", "lib/training/trainer.py",
+        "four batches that share a step make it four times as long",
         'loss_weight(len(batch["index"]), joined)', 'loss_weight(len(batch["index"]), len(batch["index"]))',
         SHARED_STEP,
     ),
     Mutant(
-        "evaluated-in-training-mode", "lib/core/inference.py", "BatchNorm takes the statistics of the validation batch",
-        "        network.eval()\n", "        network.train()\n", ("tests/core/test_inference.py",),
+        "evaluated-in-training-mode", "lib/models/paddle_network.py",
+        "BatchNorm takes the statistics of the validation batch",
+        "        network.eval()\n", "        network.train()\n", ("tests/models/test_paddle_network.py",),
     ),
     Mutant(
-        "nan-not-noticed", "lib/core/engine.py", "a loss that is not a number trains on",
+        "nan-not-noticed", "lib/training/trainer.py", "a loss that is not a number trains on",
         "if not math.isfinite(figures.loss):", "if math.isinf(figures.loss):", NOT_FINITE,
     ),
     Mutant(
-        "nan-validated", "lib/core/validation.py", "weights that are not numbers are validated and saved",
+        "nan-validated", "lib/evaluation/validation.py", "weights that are not numbers are validated and saved",
         "if not math.isfinite(measured.loss):", "if math.isinf(measured.loss):", NOT_FINITE,
     ),
     # -- the learning rate ---------------------------------------------------------------------------------------------
     Mutant(
-        "rate-falls-late", "lib/core/optim.py", "the learning rate falls an epoch after TRAIN.LR_STEP",
+        "rate-falls-late", "lib/training/optim.py", "the learning rate falls an epoch after TRAIN.LR_STEP",
         "MultiStepDecay(train.lr, milestones,", "MultiStepDecay(train.lr, [step + 1 for step in milestones],", OPTIM,
     ),
     Mutant(
-        "schedule-steps-twice", "lib/core/engine.py", "TRAIN.LR_STEP is reached in half of the epochs",
+        "schedule-steps-twice", "lib/training/trainer.py", "TRAIN.LR_STEP is reached in half of the epochs",
         '"MultiStepDecay":\n                self.scheduler.step()',
         '"MultiStepDecay":\n                self.scheduler.step()\n                self.scheduler.step()', SCHEDULE,
     ),
     Mutant(
-        "schedule-never-steps", "lib/core/engine.py", "the learning rate never falls",
+        "schedule-never-steps", "lib/training/trainer.py", "the learning rate never falls",
         '"MultiStepDecay":\n                self.scheduler.step()', '"MultiStepDecay":\n                pass', SCHEDULE,
     ),
     # -- what is kept --------------------------------------------------------------------------------------------------
     Mutant(
-        "worst-is-best", "lib/core/engine.py", "the lowest score's weights are saved as the best",
+        "worst-is-best", "lib/training/trainer.py", "the lowest score's weights are saved as the best",
         "score > best)", "score < best)", BEST,
     ),
     Mutant(
-        "nan-is-best", "lib/core/engine.py", "weights whose score is not a number replace the best",
+        "nan-is-best", "lib/training/trainer.py", "weights whose score is not a number replace the best",
         "math.isfinite(score) and (best is None or score > best)", "best is None or not score <= best", BEST,
     ),
     Mutant(
-        "resume-forgets-optimizer", "lib/core/checkpoint.py", "a run goes on with Adam's moments at zero",
+        "resume-forgets-optimizer", "lib/training/checkpoint.py", "a run goes on with Adam's moments at zero",
         'optimizer.set_state_dict(_rename(state["optimizer"], ours))', '_rename(state["optimizer"], ours)', CHECKPOINT,
     ),
     Mutant(
@@ -107,33 +109,33 @@ TRAINING = (
         'load_checkpoint(resume_from, *state, warnings.append) | {"best": None}', GOING_ON,
     ),
     Mutant(
-        "checksum-not-compared", "lib/core/checksum.py", "a checkpoint with a changed bit is gone on from",
-        " or checksum != _checksum(file, length, run)", "", ("tests/core/test_safe_checkpoints.py",),
+        "checksum-not-compared", "lib/weights/checksum.py", "a checkpoint with a changed bit is gone on from",
+        " or checksum != _checksum(file, length, run)", "", ("tests/training/test_safe_checkpoints.py",),
     ),
     Mutant(
-        "average-the-other-way", "lib/core/ema.py", "TRAIN.EMA keeps the last weights, not their average",
+        "average-the-other-way", "lib/training/ema.py", "TRAIN.EMA keeps the last weights, not their average",
         "decay * self.state[name] + (1 - decay) * weight", "(1 - decay) * self.state[name] + decay * weight", EMA,
     ),
     Mutant(
-        "average-without-warm-up", "lib/core/ema.py", "the random first weights stay in the average",
+        "average-without-warm-up", "lib/training/ema.py", "the random first weights stay in the average",
         "min(self.decay, (1 + self.step) / (10 + self.step))", "self.decay", EMA,
     ),
     Mutant(
-        "average-not-saved", "lib/core/learner.py", "TRAIN.EMA validates the average and saves other weights",
+        "average-not-saved", "lib/training/train_step.py", "TRAIN.EMA validates the average and saves other weights",
         "return self.average.state if self.average else self.network.state_dict()",
         "return self.network.state_dict()", EMA,
     ),
     # -- ranks ---------------------------------------------------------------------------------------------------------
     Mutant(
-        "rows-of-other-ranks", "lib/core/ranks.py", "predictions are gathered in another order than the persons",
+        "rows-of-other-ranks", "lib/training/ranks.py", "predictions are gathered in another order than the persons",
         "zip(parts, lengths, strict=True)", "zip(parts[::-1], lengths[::-1], strict=True)", RANKS,
     ),
     Mutant(
-        "padding-gathered", "lib/core/ranks.py", "rows that only fill up a rank's batch count as persons",
+        "padding-gathered", "lib/training/ranks.py", "rows that only fill up a rank's batch count as persons",
         "part.numpy()[:length] for", "part.numpy() for", RANKS,
     ),
     Mutant(
-        "ranks-weigh-the-same", "lib/core/ranks.py", "a rank with fewer persons counts as much as the others",
+        "ranks-weigh-the-same", "lib/training/ranks.py", "a rank with fewer persons counts as much as the others",
         "return rows * self.count / joined_rows", "return 1.0", RANKS,
     ),
     Mutant(

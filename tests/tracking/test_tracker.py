@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lib.core.people import NOBODY, People
+from lib.inference.person_boxes import NOBODY, People
 from lib.tracking.tracker import METHODS, PoseTracker, TrackerSettings
 
 SIZE = (320, 180)

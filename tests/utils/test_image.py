@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from lib.core.transforms import get_affine_transform
 from lib.utils.errors import UserError
 from lib.utils.image import DEVIATION, MEAN, crop_person, crops_to_input, normalization, picture_size, read_image
-from lib.utils.transforms import get_affine_transform
 
 
 def picture(height=40, width=60, seed=0):

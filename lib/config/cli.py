@@ -1,0 +1,65 @@
+"""The command line that the scripts share. Imports no Paddle, so that --help and a typo answer at once."""
+
+import time
+from pathlib import Path
+
+from ..utils.errors import UserError
+from ..utils.parser import OneLineParser
+from ..utils.runtime import clear_parts, make_folder
+from .config import parse_overrides, read_config
+from .names import model_name
+
+
+def make_experiment_parser(description):
+    """A parser of an experiment: --cfg, and KEY VALUE pairs at the end."""
+    parser = OneLineParser(description=description, allow_abbrev=False)
+    parser.add_argument("--cfg", required=True, metavar="YAML", help="the experiment, such as experiments/mini/*.yaml")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="KEY VALUE", help="override the experiment: TRAIN.END_EPOCH 3 WORKERS 2"
+    )
+    return parser
+
+
+def make_parser(description):
+    """An experiment's parser with the options that every script has that runs a network over a data set."""
+    parser = make_experiment_parser(description)
+    parser.add_argument("--gpus", help="the CUDA GPU to use, such as 0; cpu for none (default: GPUS of the experiment)")
+    parser.add_argument("--workers", type=int, help="loader processes; 0 loads in the main process")
+    parser.add_argument("--frequent", type=int, metavar="STEPS", help="log every so many steps (PRINT_FREQ)")
+    parser.add_argument("--batch_size", type=int, help="persons in a batch (TRAIN.BATCH_SIZE, or TEST.)")
+    return parser
+
+
+def config_from(arguments, batch_key="", flags=()):
+    """The Config of parsed arguments: the YAML file, KEY VALUE pairs, then the flags.
+
+    batch_key: what --batch_size stands for, where the script has that option; flags: (argument name, dotted key) of
+    the script's own flags.
+    """
+    words = arguments.overrides
+    overrides = parse_overrides(words)
+    shared = (("gpus", "GPUS"), ("workers", "WORKERS"), ("frequent", "PRINT_FREQ"), ("batch_size", batch_key))
+    for name, key in (*shared, *flags):
+        value = getattr(arguments, name, None)
+        if value is not None:
+            overrides[key] = value
+    if not Path(arguments.cfg).is_file():
+        raise UserError(f"there is no experiment file {arguments.cfg}")
+    return read_config(arguments.cfg, overrides)
+
+
+def run_parts(config, experiment_file):
+    """<dataset>/<model>/<experiment>: where a run's folder is below OUTPUT_DIR, and its scalars below LOG_DIR."""
+    return Path(config.dataset.dataset) / model_name(config.model) / Path(experiment_file).stem
+
+
+def run_folder(config, experiment_file, phase):
+    """(output folder, log file, tensor log folder) of an experiment: output/<dataset>/<model>/<experiment>/.
+
+    What a killed run was writing there is removed.
+    """
+    parts = run_parts(config, experiment_file)
+    folder = make_folder(Path(config.output_dir) / parts)
+    clear_parts(folder)
+    now = time.strftime("%Y-%m-%d-%H-%M-%S")
+    return folder, folder / f"{parts.name}_{now}_{phase}.log", Path(config.log_dir) / parts / now

@@ -1,0 +1,168 @@
+"""Reading an experiment: YAML -> checked, frozen records. Read once at the door of a script, never changed afterwards.
+
+What may be said, and in which range, is in `lib.config.schema`.
+"""
+
+import difflib
+
+import yaml
+from pydantic import ValidationError
+
+from ..utils.errors import UserError
+from ..utils.files import shown
+from ..utils.safe_yaml import LARGEST_TEXT, parse_yaml
+from .fields import Record
+from .schema import Config
+
+# In the original's YAML files and read by nobody here: accepted, said once, ignored
+UNREAD_KEYS = frozenset(
+    (
+        "CUDNN.ENABLED", "DATASET.HYBRID_JOINTS_TYPE", "TEST.BBOX_THRE",
+        "TEST.NMS_THRE", "TRAIN.CHECKPOINT", "TRAIN.GAMMA1", "TRAIN.GAMMA2", "TRAIN.RESUME",
+    )
+)  # fmt: skip
+SKELETON_KEY = "DATASET.SKELETON"  # a name alone is short for the NAME of a section
+LAYERS_KEY = "MODEL.EXTRA.NUM_LAYERS"  # the original's name of MODEL.DEPTH
+
+
+def _fields(record=Config, prefix=""):
+    """{dotted key: type} of every value; a section's type is its Record."""
+    fields = {}
+    for field in record.model_fields.values():
+        fields[prefix + field.alias] = field.annotation
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Record):
+            fields |= _fields(field.annotation, f"{prefix}{field.alias}.")
+    return fields
+
+
+FIELDS = _fields()
+KNOWN_KEYS = FIELDS.keys() | UNREAD_KEYS | {LAYERS_KEY}
+
+
+def _nearest(dotted_key):
+    keys = sorted(KNOWN_KEYS)
+    close = difflib.get_close_matches(dotted_key.upper(), keys, n=1, cutoff=0.6)
+    if not close:  # the right name in the wrong section
+        close = [key for key in keys if key.rpartition(".")[2] == dotted_key.upper().rpartition(".")[2]]
+    return f"; the nearest valid key is {close[0]}" if close else ""
+
+
+def _say(error, source):
+    """One line for pydantic's first complaint."""
+    # besides keys, pydantic names places in lists (numbers) and the types it tried (with brackets)
+    path = ".".join(part for part in map(str, error["loc"]) if part.isidentifier())
+    if error["type"] == "extra_forbidden":
+        return f"{source}: unknown key {path}{_nearest(path)}"
+    message = error["msg"].removeprefix("Value error, ")
+    if not path:  # a check across keys names its key itself
+        return f"{source}: {message}"
+    if isinstance(error["input"], dict):  # a check across a section's keys begins with the key
+        return f"{source}: {path}.{message}"
+    return f"{source}: {path}: {message[0].lower() + message[1:]}, got {shown(error['input'])}"
+
+
+def _flatten(tree, prefix=""):
+    """A nested mapping as {dotted key: value}."""
+    flat = {}
+    for key, value in tree.items():
+        dotted = f"{prefix}{key}"
+        flat.update(_flatten(value, dotted + ".") if isinstance(value, dict) and value else {dotted: value})
+    return flat
+
+
+def _nest(flat, source):
+    tree = {}
+    for dotted, value in flat.items():
+        *sections, key = dotted.split(".")
+        node = tree
+        for section in sections:
+            node = node.setdefault(section, {})
+            if not isinstance(node, dict):
+                raise UserError(f"{source}: {dotted}: {section} is a value and a section at once")
+        node[key] = value
+    return tree
+
+
+def _read_yaml(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            tree = parse_yaml(file.read(LARGEST_TEXT + 1))
+    except OSError as error:
+        raise UserError(f"cannot read the experiment file {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(tree, dict):
+        raise UserError(f"{path}: expected KEY: value lines, got {type(tree).__name__}")
+    return _flatten(tree)
+
+
+def _first_value(section):
+    return next(key for key in sorted(KNOWN_KEYS) if key.startswith(f"{section}."))
+
+
+def parse_overrides(words):
+    """['TRAIN.END_EPOCH', '3'] -> {'TRAIN.END_EPOCH': 3}; values are read as YAML."""
+    if len(words) % 2:
+        raise UserError(f"overrides come as KEY VALUE pairs; {shown(words[-1])} has no value")
+    values = {}
+    for key, word in zip(words[::2], words[1::2], strict=True):
+        if key not in KNOWN_KEYS:
+            raise UserError(f"command line: unknown key {key}{_nearest(key)}")
+        if FIELDS.get(key) is str or key == SKELETON_KEY:
+            values[key] = word  # 2024, no or 1e3 may be a folder's name
+            continue
+        if any(known.startswith(f"{key}.") for known in KNOWN_KEYS):
+            raise UserError(f"command line: {key} is a section; override its values, such as {_first_value(key)}")
+        try:
+            values[key] = parse_yaml(word)
+        except ValueError as error:
+            raise UserError(f"command line: {key}: {shown(word)} is not a YAML value") from error
+    return values
+
+
+def _long_form(flat):
+    """`DATASET.SKELETON: coco` as `DATASET.SKELETON.NAME: coco`."""
+    return {f"{key}.NAME" if key == SKELETON_KEY and isinstance(value, str) else key: value
+            for key, value in flat.items()}  # fmt: skip
+
+
+def _one_depth(flat, source):
+    """MODEL.DEPTH and the original's MODEL.EXTRA.NUM_LAYERS are one value, which goes on as MODEL.DEPTH."""
+    layers, depth = flat.pop(LAYERS_KEY, None), flat.get("MODEL.DEPTH")
+    if None not in (depth, layers) and depth != layers:
+        raise UserError(f"{source}: MODEL.DEPTH is {depth} and {LAYERS_KEY} is {layers}: they are one value, give one")
+    if layers is not None:
+        flat["MODEL.DEPTH"] = layers
+    return flat
+
+
+def read_config(path, overrides=None, warn=print):
+    """The checked, frozen `Config` of a YAML file.
+
+    overrides: {dotted key: value} that win over the file (see `parse_overrides`).
+    warn: called with one line where the file holds keys that nothing reads.
+    Raises UserError with the dotted key, the file, what was expected and the nearest valid key.
+    """
+    flat, overrides = _long_form(_read_yaml(path)), overrides or {}
+    if SKELETON_KEY in overrides:  # another skeleton by its name, not the file's under another name
+        flat = {key: value for key, value in flat.items() if not key.startswith(f"{SKELETON_KEY}.")}
+    overrides = _long_form(overrides)
+    if overrides.keys() & {"MODEL.DEPTH", LAYERS_KEY}:  # the command line says the depth, under either name
+        flat = {key: value for key, value in flat.items() if key not in ("MODEL.DEPTH", LAYERS_KEY)}
+    source = str(path) if not overrides else f"{path} with the command line's overrides"
+    flat = _one_depth({**flat, **overrides}, source)
+    if isinstance(flat.get("GPUS"), int):
+        flat["GPUS"] = str(flat["GPUS"])
+    unread = sorted(key for key in flat if key in UNREAD_KEYS)
+    if unread:
+        warn(f"=> {path}: not used here, ignored: {', '.join(unread)}")
+    tree = _nest({key: value for key, value in flat.items() if key not in UNREAD_KEYS}, source)
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise UserError(_say(error.errors()[0], source)) from None
+
+
+def dump_config(config):
+    """The full configuration as YAML text that `read_config` reads back."""
+    return yaml.safe_dump(config.model_dump(by_alias=True, mode="json"), sort_keys=False)

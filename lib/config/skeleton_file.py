@@ -1,0 +1,56 @@
+"""A skeleton from its name or from a JSON file, for models that do not say theirs. No Paddle here."""
+
+import difflib
+from pathlib import Path
+
+from ..core.skeletons import SKELETONS, Skeleton, pair_problem
+from ..utils.errors import UserError
+from ..utils.files import read_json, shown, what_is_wrong
+
+
+def read_skeleton(name):
+    """The Skeleton called `name`, or that of a JSON file: {"joints": [name, ...], "limbs": [[name, name], ...]}.
+
+    Besides there may be "name" and "flip_pairs" (left_x with right_x where it is absent), and the other keys of
+    DATASET.SKELETON in an experiment, which only training and validation need. Raises UserError.
+    """
+    if name.lower() in SKELETONS:
+        return SKELETONS[name.lower()]
+    path = Path(name)
+    if not path.is_file():
+        raise UserError(f"there is no skeleton {name}: expected {', '.join(sorted(SKELETONS))}, or a JSON file")
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected an object with the joints' names, got a {type(content).__name__}")
+    values = {key.lower(): value for key, value in content.items()}
+    try:
+        joints = _names(values["joints"], "joints")
+        pairs = {key: _pairs(values[key], key, joints) for key in ("limbs", "flip_pairs") if key in values}
+        problem = pair_problem(joints, pairs.get("flip_pairs", ())) if "flip_pairs" in pairs else ""
+        if problem:
+            raise ValueError(f"flip_pairs: {problem}")
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{path}: {what_is_wrong(error)}") from error
+    return Skeleton(str(values.get("name") or path.stem), joints, pairs.get("limbs", ()), pairs.get("flip_pairs"))
+
+
+def _names(value, key):
+    if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"{key}: expected a list of names, got {shown(value)}")
+    if len(set(value)) != len(value):
+        raise ValueError(f"{key}: one of them is there twice")
+    return tuple(value)
+
+
+def _pairs(value, key, joints):
+    if not isinstance(value, list):
+        raise ValueError(f"{key}: expected a list of pairs of names, got {shown(value)}")
+    pairs = tuple(_names(pair, key) for pair in value)
+    for pair in pairs:
+        if len(pair) != 2:
+            raise ValueError(f"{key}: expected pairs of names, got {list(pair)}")
+        for name in pair:
+            if name not in joints:
+                nearest = difflib.get_close_matches(name, joints, n=1, cutoff=0)[0]
+                raise ValueError(f"{key}: {shown(name)} is not among the joints; the nearest is {nearest!r}")
+    return pairs

@@ -1,0 +1,91 @@
+"""A Check for people and machines: lines, JSON, and pictures of persons to look at. No Paddle here."""
+
+from itertools import chain, zip_longest
+
+import cv2
+import numpy as np
+
+from ...utils.errors import UserError
+from ...utils.runtime import replacing
+from ...visualization.poses import CROP_SIDE, pose_grid
+from ..joints_dataset import JointsDataset, SampleSettings
+from .check import Finding, person_name
+
+
+def check_lines(check, skeleton):
+    """What was counted, then a line for each finding."""
+    persons, (share, count) = check.persons, check.facing
+    lines = [f"=> {len(persons)} persons in {check.pictures} pictures", *([persons.note] if persons.note else [])]
+    width = max(5, *(len(name) for name in skeleton.joints))
+    lines.append(f"   {'joint':{width}}  annotated      %")
+    for name, number in zip(skeleton.joints, check.joint_counts, strict=True):
+        percent = 100 * number / max(1, len(persons))
+        lines.append(f"   {name:{width}}  {number:9d}  {percent:5.1f}" + ("" if number else "  never annotated"))
+    if share is not None:
+        lines.append(f"=> left joints lie right of the right ones in {100 * share:.1f}% of {count} persons")
+    return lines + [f"problem: {finding.line()}" for finding in check.findings]
+
+
+def check_record(check, skeleton):
+    """The same as a dict for a JSON file, with more of the examples."""
+    persons, (share, count) = check.persons, check.facing
+    return {
+        "persons": len(persons),
+        "pictures": check.pictures,
+        "left_out": {reason: len(ids) for reason, ids in persons.left_out.items() if ids},
+        "joints": dict(zip(skeleton.joints, check.joint_counts.tolist(), strict=True)),
+        "left_right_of_right": {"share": share, "persons": count},
+        "problems": [
+            {"name": each.name, "what": each.what, "count": each.count, "total": each.total, "examples": each.examples}
+            for each in check.findings
+        ],
+    }
+
+
+def evenly_spread(check, count):
+    """{person's row: caption} of `count` persons from the first to the last, of those that can be drawn."""
+    rows = np.flatnonzero(check.drawable)
+    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))]
+    return {int(row): str(row + 1) for row in chosen}
+
+
+def suspicious(check, count):
+    """{person's row: caption} of up to `count` persons that findings are about, of each finding in turn."""
+    reasons, drawable = {}, check.drawable
+    turns = zip_longest(*([(row, each.name) for row in each.rows if drawable[row]] for each in check.findings))
+    for row, name in filter(None, chain.from_iterable(turns)):
+        reasons.setdefault(row, []).append(name)
+    return {row: f"{row + 1} {', '.join(names)}" for row, names in list(reasons.items())[:count]}
+
+
+def draw_persons(path, check, captions, skeleton, image_size):
+    """Draws persons {row: caption} as crops with joints and limbs into the picture file `path`.
+
+    image_size: (width, height) of the network's input, for its aspect; the crops are large enough to be looked at.
+    Returns {row: caption} of those that were drawn, and a Finding of those whose pictures could not be decoded.
+    """
+    keep = np.zeros(len(check.persons), bool)
+    keep[list(captions)] = True
+    samples, drawn, broken = [], {}, []
+    if captions:
+        size = CROP_SIDE, round(CROP_SIDE * image_size[1] / image_size[0])
+        dataset = JointsDataset(check.persons.choose(keep), skeleton, SampleSettings(size))
+        place = {int(row): index for index, row in enumerate(np.flatnonzero(keep))}
+        for row, caption in captions.items():
+            try:
+                samples.append(dataset[place[row]])
+                drawn[row] = caption
+            except UserError as error:
+                broken.append(str(error))
+    if samples:
+        crops, joints, visible = (np.stack([each[key] for each in samples]) for key in ("crop", "joints", "visible"))
+        grid = pose_grid(crops, joints, visible > 0, skeleton, list(drawn.values()))
+        with replacing(path) as temporary:
+            temporary.write_bytes(cv2.imencode(".jpg", grid)[1].tobytes())
+    what = "pictures to draw cannot be decoded"
+    return drawn, Finding("undecodable", what, len(broken), len(captions), broken, [])
+
+
+def name_drawn(check, drawn):
+    """{caption: picture and person} for the JSON file."""
+    return {caption: person_name(check.persons, row) for row, caption in drawn.items()}

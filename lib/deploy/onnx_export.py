@@ -1,0 +1,161 @@
+"""A Paddle pose network as an ONNX file that says what it needs, compared with Paddle. Needs onnx and paddle2onnx."""
+
+import contextlib
+import hashlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import onnx
+import paddle
+
+from ..config.config import dump_config
+from ..core.heatmap import heatmap_size_of
+from ..core.predictor import predict_heatmaps
+from ..utils.errors import RunError
+from .model_metadata import METADATA_KEY, ModelMetadata
+from .onnx_graph import INPUT, Graph, fold_batch_norms
+from .onnx_network import OnnxRun
+
+PRODUCER, PRODUCER_VERSION = "paddle-simple-baselines", "0.1.0"  # as in pyproject.toml
+TOLERANCE = 1e-4  # of the heatmaps' maximum
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """What an exported file is besides its network.
+
+    config: the experiment's Config; fixed: one picture of the experiment's size, nothing else; flip_merged: the graph
+    holds the flip test.
+    """
+
+    config: object
+    fixed: bool = False
+    flip_merged: bool = False
+
+    def shapes(self):
+        """(input shape, heatmaps' shape): sizes, and names where a size is left open."""
+        model = self.config.model
+        if self.fixed:
+            (width, height), (columns, rows) = model.image_size, model.extra.heatmap_size
+            return [1, 3, height, width], [1, model.num_joints, rows, columns]
+        return (
+            ["batch", 3, "height", "width"],
+            ["batch", model.num_joints, "heatmap_height", "heatmap_width"],
+        )
+
+    def metadata(self):
+        """The ModelMetadata of the file."""
+        model, test, data = self.config.model, self.config.test, self.config.dataset
+        return ModelMetadata(
+            self.config.skeleton,
+            model.image_size,
+            color_rgb=data.color_rgb,
+            pixel_scale=data.pixel_scale,
+            decode=test.decoder,
+            sigma=model.extra.sigma,
+            unbiased=test.udp,
+            shift_heatmap=test.shift,
+            flip_merged=self.flip_merged,
+            config_digest=hashlib.sha256(dump_config(self.config).encode()).hexdigest(),
+        )
+
+
+def convert(network, opset):
+    """(Graph, how many BatchNorms were folded) of a Paddle network in evaluation mode.
+
+    paddle2onnx is asked for the bytes of the file, not for the file: only with a file name it goes on to an optimizer,
+    whose package (polygraphy) installs others while it runs.
+    Raises RunError where paddle2onnx cannot convert it.
+    """
+    spec = paddle.static.InputSpec([None, 3, None, None], "float32", INPUT)
+    with TemporaryDirectory() as folder:
+        try:
+            with _silence():
+                import paddle2onnx
+
+                paddle.jit.save(network, str(Path(folder) / "network"), input_spec=[spec])
+                (program,) = [path for path in Path(folder).iterdir() if path.suffix in (".json", ".pdmodel")]
+                content = paddle2onnx.export(
+                    str(program), str(program.with_suffix(".pdiparams")), opset_version=opset,
+                    auto_upgrade_opset=False, verbose=False,
+                )  # fmt: skip
+        except (Exception, SystemExit) as error:  # paddle2onnx ends the process where it cannot go on
+            reason = " ".join(str(error).split())[:200]
+            raise RunError(f"paddle2onnx cannot convert the network at opset {opset}: {reason}") from error
+    graph = Graph(onnx.load_from_string(content))
+    if graph.opset != opset:
+        raise RunError(f"paddle2onnx made a file of opset {graph.opset}, not {opset}")
+    folded = fold_batch_norms(graph)
+    graph.number_names()
+    return graph, folded
+
+
+@contextlib.contextmanager
+def _silence():
+    """Nothing is said, by Python or by C++: paddle2onnx tells of each step, and in two colours."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = [os.dup(number) for number in (1, 2)]
+    with open(os.devnull, "w") as nowhere:
+        try:
+            for number in (1, 2):
+                os.dup2(nowhere.fileno(), number)
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, copy in enumerate(saved, start=1):
+                os.dup2(copy, number)
+                os.close(copy)
+
+
+def write_model(graph, settings, path):
+    """Writes a Graph as an ONNX file with its metadata."""
+    model = graph.to_model(*settings.shapes())
+    model.producer_name, model.producer_version = PRODUCER, PRODUCER_VERSION
+    onnx.helper.set_model_props(model, {METADATA_KEY: settings.metadata().to_json()})
+    Path(path).write_bytes(model.SerializeToString())
+
+
+def trial_sizes(settings):
+    """[(pictures, (width, height)), ...] that a file is tried with: other numbers, and another shape where it may."""
+    width, height = settings.config.model.image_size
+    sizes = [(1, (width, height)), (3, (width, height))]
+    return sizes if settings.fixed else [*sizes, (2, (width + 32, height + 64))]
+
+
+def largest_difference(path, run, settings):
+    """The largest difference between a file's heatmaps and those of `run`, as a share of the latter's maximum.
+
+    run: the PaddleRun of the same network. With flip_merged it is asked for the flip test. Pictures are noise, seeded.
+    """
+    config, noise = settings.config, np.random.default_rng(0)
+    flip_pairs = config.skeleton.flip_pairs if settings.flip_merged else None
+    largest = 0.0
+    for count, size in trial_sizes(settings):
+        crops = noise.integers(0, 256, (count, size[1], size[0], 3), dtype=np.uint8)
+        expected = predict_heatmaps(run, crops, flip_pairs, config.test.shift)
+        exported = open_exported(path, config, size)(crops)
+        share = np.abs(exported - expected).max() / np.abs(expected).max()
+        largest = max(largest, share) if np.isfinite(share) else np.inf
+    return float(largest)
+
+
+def open_exported(path, config, image_size=None):
+    """The OnnxRun of an exported file on the CPU; image_size: (width, height), the experiment's where it is None."""
+    size = image_size or config.model.image_size
+    columns, rows = heatmap_size_of(size, config.model.extra.num_deconv_layers)
+    return OnnxRun(path, size, (config.model.num_joints, rows, columns), config.dataset.pixel_scale, gpu=None)
+
+
+def check_difference(share, limit=TOLERANCE):
+    """Raises RunError where a file differs from Paddle by `limit` or more, as a share of the maximum."""
+    if not share < limit:
+        raise RunError(
+            f"the exported network differs from Paddle's by {share:.1e} of the maximum, which must be under "
+            f"{limit:.0e}: nothing is written"
+        )

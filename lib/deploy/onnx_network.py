@@ -1,0 +1,95 @@
+"""A heatmap network in an ONNX file, run by ONNX Runtime. No Paddle here."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..utils.errors import UserError
+from ..utils.image import DEVIATION, MEAN, crops_to_input
+from .model_metadata import read_metadata
+from .onnx_session import heatmap_output, no_heatmaps, open_session, picture_input, run_pictures, running_on
+
+
+class OnnxRun:
+    """The `run` function of an ONNX file (see lib.core.predictor); `line` says what was opened.
+
+    The file has one picture input, (N, 3, h, w) or (N, h, w, 3), and an output of heatmaps (N, K, H, W), under whatever
+    names; where several outputs could be heatmaps the first is taken.
+    image_size: (width, height) of the crops; heatmap_shape: (K, H, W).
+    gpu: number of the CUDA GPU, used where this ONNX Runtime can; None for the CPU.
+    A batch size fixed in the file is kept to: the last crop is repeated to fill it.
+    metadata: the ModelMetadata of a file that export.py made, None for others; flip_merged: its graph holds the flip
+    test.
+    Raises UserError where the file cannot be opened or is of another network, RunError where it cannot run.
+    """
+
+    def __init__(self, path, image_size, heatmap_shape, pixel_scale=255.0, gpu=None):
+        self.path, self.heatmap_shape, self.pixel_scale = Path(path), tuple(heatmap_shape), pixel_scale
+        self.session = open_session(self.path, "cpu" if gpu is None else "auto", gpu)
+        self.provider = running_on(self.session)
+        self.metadata = read_metadata(self.session, self.path)
+        self.flip_merged = bool(self.metadata and self.metadata.flip_merged)
+        self.input, self.output = self._choose_input(image_size), self._choose_output()
+        self.line = (
+            f"=> loaded {self.path}: pictures {self.input.name} {self.input.shape}, heatmaps {self.output.name} "
+            f"{self.output.shape}, {self.provider}"
+        )
+
+    def _choose_input(self, image_size):
+        found = picture_input(self.session, self.path)
+        if any(fixed not in (None, side) for fixed, side in zip(found.sides, image_size, strict=True)):
+            width, height = (fixed or "?" for fixed in found.sides)
+            raise UserError(
+                f"{self.path} takes pictures of {width}x{height} (width x height), but MODEL.IMAGE_SIZE is "
+                f"{list(image_size)}"
+            )
+        return found
+
+    def _choose_output(self):
+        joint_count = self.heatmap_shape[0]
+        output = heatmap_output(self.session, joint_count)
+        if output is None:
+            raise no_heatmaps(self.session, self.path, joint_count)
+        return output
+
+    def __call__(self, crops):
+        images = self.input.arranged(crops_to_input(crops, self.pixel_scale))
+        heatmaps = run_pictures(self.session, self.path, self.input, self.output.name, images)
+        if heatmaps.shape[1:] != self.heatmap_shape:
+            raise UserError(
+                f"{self.path} makes heatmaps of {heatmaps.shape[1:]} (joints, height, width), but MODEL.NUM_JOINTS and "
+                f"MODEL.EXTRA.HEATMAP_SIZE say {self.heatmap_shape}"
+            )
+        return heatmaps
+
+
+def check_metadata(run, config):
+    """A line that says that an exported file agrees with the experiment; None where the file says nothing of itself.
+
+    run: an OnnxRun; config: a Config. Raises UserError where the file wants other pictures or has other joints, and
+    where the flip test would be done twice.
+    """
+    metadata, skeleton, data = run.metadata, config.skeleton, config.dataset
+    if metadata is None:
+        return None
+    order = "RGB" if metadata.color_rgb else "BGR"
+    expects = f"{order} pictures divided by {metadata.pixel_scale:g}"
+    if tuple(metadata.skeleton.joints) != tuple(skeleton.joints):
+        raise UserError(
+            f"{run.path} has the joints of {metadata.skeleton.name} ({', '.join(metadata.skeleton.joints[:3])} ...), "
+            f"the experiment those of {skeleton.name} ({', '.join(skeleton.joints[:3])} ...)"
+        )
+    if not np.allclose([metadata.mean, metadata.deviation], [MEAN, DEVIATION], rtol=0, atol=1e-3):
+        raise UserError(
+            f"{run.path} expects {expects}, minus {list(metadata.mean)}, over {list(metadata.deviation)}, which no "
+            "option gives them here"
+        )
+    own, given = ((source.color_rgb, source.pixel_scale) for source in (metadata, data))
+    values = zip(("COLOR_RGB", "PIXEL_SCALE"), own, given, strict=True)
+    wanted = [f"DATASET.{key} {str(wants).lower()}" for key, wants, has in values if wants != has]
+    if wanted:
+        raise UserError(f"{run.path} expects {expects} (says its metadata): give {' '.join(wanted)}")
+    if metadata.flip_merged and config.test.flip_test:
+        raise UserError(f"{run.path} holds the flip test itself: give --no-flip-test (TEST.FLIP_TEST false)")
+    flip = "; it holds the flip test" if metadata.flip_merged else ""
+    return f"=> its metadata agrees with the experiment: {len(skeleton.joints)} joints, {expects}{flip}"

@@ -1,0 +1,157 @@
+"""Evaluators: predictions and ground truth in, {name: value} out. They load no pictures and log nothing.
+
+Each has evaluate(predictions, scores), evaluate_file(path) for saved predictions, save(predictions, scores, folder),
+no_truth (why nothing can be scored, or an empty text), and main_figure: the name of the figure by which one network is
+better than another. COCO's is in coco_evaluator.py.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..core.evaluate import head_sizes, pckh_curve
+from ..core.skeletons import MPII_MAT_JOINTS
+from ..utils.errors import UserError
+from ..utils.files import what_is_wrong
+from ..utils.mat_file import read_mat
+from .report import read_predictions, write_predictions
+
+THRESHOLDS = np.arange(0, 0.5 + 0.01, 0.01)  # as the original steps through them
+PUBLISHED_TENTH = 11  # what the published tables call Mean@0.1 is read at this index: threshold 0.11
+AREA_STEPS = 51  # thresholds from 0 to the full one, whose mean is the area under the curve
+
+
+class MatPredictions:
+    """Predictions in the form of MPII's pred.mat, of a set without ground truth (MPII's test set)."""
+
+    main_figure = "Mean"
+    no_truth = "this set has no ground truth here"
+
+    def evaluate(self, predictions, scores=None):
+        """No figures. predictions (N, K, 2), scores (N, K)."""
+        return {}
+
+    def evaluate_file(self, path):
+        """As `evaluate`, of a pred.mat. Raises UserError where it is none."""
+        return self.evaluate(read_predictions(path))
+
+    def save(self, predictions, scores, folder):
+        """Writes predictions (N, K, 2), 0-based picture pixels, to `folder`/pred.mat and returns its path."""
+        path = Path(folder) / "pred.mat"
+        write_predictions(predictions, path)
+        return path
+
+
+class PCKhEvaluator(MatPredictions):
+    """MPII's PCKh from its gt_valid.mat.
+
+    Raises UserError where the file is missing, is none of MPII's, or has its joints in another order.
+    """
+
+    no_truth = ""
+
+    def __init__(self, path, skeleton):
+        self.path, self.skeleton = Path(path), skeleton
+        try:
+            ground_truth = read_mat(self.path)
+            names = ground_truth["dataset_joints"]
+            self.truth = np.transpose(ground_truth["pos_gt_src"].astype(np.float64), (2, 0, 1))  # (N, K, 2), 1-based
+            self.missing = ground_truth["jnt_missing"].T  # (N, K)
+            self.sizes = head_sizes(ground_truth["headboxes_src"].astype(np.float64))
+            if not isinstance(names, list) or self.sizes.ndim != 1 or self.missing.ndim != 2:
+                raise ValueError("joints that are no names, or arrays of other dimensions")
+        except OSError as error:
+            raise UserError(f"cannot read the ground truth {self.path}: {error.strerror or error}") from error
+        except (KeyError, AttributeError, ValueError, IndexError) as error:
+            reason = what_is_wrong(error)
+            raise UserError(f"{self.path} is not MPII's ground truth in .mat form: {reason}") from error
+        counts = len(self.truth), len(self.missing), len(self.sizes)
+        if len(set(counts)) > 1 or self.truth.shape[1:] != (*self.missing.shape[1:], 2):
+            raise UserError(f"{self.path}: its positions, missing joints and head boxes are of {counts} persons")
+        if tuple(names) != MPII_MAT_JOINTS:
+            found, expected = ", ".join(names), ", ".join(MPII_MAT_JOINTS)
+            raise UserError(f"{self.path}: its joints are {found}; expected {expected}")
+
+    def __len__(self):
+        return len(self.truth)
+
+    def evaluate(self, predictions, scores=None):
+        """PCKh in percent of predictions (N, K, 2), 0-based picture pixels; scores do not count.
+
+        Returns Head ... Ankle, Mean (over all annotated joints but pelvis and thorax, as MPII weighs them), Mean@0.1
+        as the published tables read it (threshold 0.11), and true_mean_at_0.1. NaN where nobody shows a joint.
+        Raises UserError where predictions and ground truth differ in number.
+        """
+        if np.shape(predictions) != self.truth.shape:
+            raise UserError(
+                f"predictions of shape {np.shape(predictions)}, but the ground truth {self.path} has {self.truth.shape}"
+            )
+        curve, counts = pckh_curve(np.asarray(predictions) + 1.0, self.truth, self.missing, self.sizes, THRESHOLDS)
+        at_half, _ = pckh_curve(np.asarray(predictions) + 1.0, self.truth, self.missing, self.sizes, [0.5])
+        counts = counts.astype(np.float64)
+        counts[self.skeleton.indices_of(self.skeleton.pckh_left_out)] = 0
+
+        result = {}
+        for title, names in self.skeleton.pckh_groups:
+            result[title] = _mean(at_half[0, self.skeleton.indices_of(names)])
+        result["Mean"] = _weighted(at_half[0], counts)
+        result["Mean@0.1"] = _weighted(curve[PUBLISHED_TENTH], counts)
+        result["true_mean_at_0.1"] = _weighted(curve[PUBLISHED_TENTH - 1], counts)
+        return result
+
+
+class PCKEvaluator(MatPredictions):
+    """PCK by the skeleton's own reference length, its area under the curve, and the end point error.
+
+    For any skeleton, from the annotated persons themselves. A person whose reference length is not annotated, or is
+    below a pixel, does not count in PCK.
+    """
+
+    def __init__(self, persons, skeleton):
+        self.persons, self.skeleton = persons, skeleton
+        self.main_figure = f"PCK@{skeleton.pck_threshold:g}"
+        if skeleton.pck_reference == "box":
+            self.lengths = persons.boxes[:, 2:].max(axis=1)
+        else:
+            first, second = skeleton.indices_of(skeleton.pck_reference)
+            lengths = np.linalg.norm(persons.joints[:, first] - persons.joints[:, second], axis=1)
+            self.lengths = np.where((persons.visible[:, [first, second]] > 0).all(axis=1), lengths, 0)
+        self.no_truth = ""
+        if not (self.lengths[:, None] * persons.visible >= 1).any():
+            self.no_truth = f"no person of this set has joints and the PCK_REFERENCE {skeleton.pck_reference}"
+
+    def __len__(self):
+        return len(self.persons)
+
+    def evaluate(self, predictions, scores=None):
+        """Percentages per group of joints, PCK@threshold (all annotated joints), AUC, and EPE in picture pixels.
+
+        AUC: the mean PCK at 51 thresholds from 0 to the full one (with head size and 0.5, MPII's). EPE: the mean
+        distance of all annotated joints, persons without a reference length included.
+        predictions (N, K, 2), 0-based picture pixels. Raises UserError where they are of another number.
+        """
+        predictions, truth = np.asarray(predictions, dtype=np.float64), self.persons.joints
+        if predictions.shape != truth.shape:
+            raise UserError(f"predictions of shape {predictions.shape}, but the annotations have {truth.shape}")
+        counted = self.lengths >= 1
+        thresholds = np.linspace(0, self.skeleton.pck_threshold, AREA_STEPS)
+        missing = self.persons.visible == 0
+        curve, counts = pckh_curve(
+            predictions[counted], truth[counted], missing[counted], self.lengths[counted], thresholds
+        )
+        result = {title: _mean(curve[-1, self.skeleton.indices_of(names)]) for title, names in self.skeleton.groups}
+        result[self.main_figure] = _weighted(curve[-1], counts)
+        result["AUC"] = float(np.mean([_weighted(row, counts) for row in curve]))
+        result["EPE"] = _mean(np.linalg.norm(predictions - truth, axis=2)[~missing])
+        return result
+
+
+def _mean(values):
+    """The mean of those that are numbers; NaN where none is."""
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _weighted(values, counts):
+    total = counts.sum()
+    return float(np.nansum(values * counts) / total) if total else float("nan")

@@ -1,0 +1,173 @@
+"""One dict of results for people and machines: log lines, the markdown table, results.json, pred.mat, curves."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import scipy.io
+
+from ..utils.errors import UserError
+from ..utils.files import what_is_wrong, write_json
+from ..utils.mat_file import read_mat
+from ..utils.runtime import replacing
+
+
+class AverageMeter:
+    """The latest value and the average of all so far, weighted by count."""
+
+    def __init__(self):
+        self.value = self.total = self.count = 0.0
+
+    @property
+    def average(self):
+        return self.total / self.count if self.count else 0.0
+
+    def update(self, value, count=1):
+        self.value = value
+        self.total += value * count
+        self.count += count
+
+
+
+
+
+
+def table_lines(architecture, results):
+    """The markdown table of one row of results."""
+    columns = [name for name in results if not name.startswith("true_")]
+    return [
+        "| Arch | " + " | ".join(columns) + " |",
+        "|" + "---|" * (len(columns) + 1),
+        f"| {architecture} | " + " | ".join(f"{results[name]:.3f}" for name in columns) + " |",
+    ]
+
+
+def report_results(name, results, conditions, folder, log):
+    """Prints the table and writes results.json in `folder`.
+
+    name: the table's first column; results: {figure: percent}; conditions: what the figures depend on.
+    """
+    if conditions.get("boxes"):
+        flip = "with" if conditions["flip_test"] else "without"
+        log.info(f"=> {conditions['boxes']} boxes, {flip} flip test, {conditions['color_order']} pictures")
+    for line in table_lines(name, results):
+        log.info(line)
+    write_json({"name": name, "results": results, "conditions": conditions}, Path(folder) / "results.json")
+    log.info(f"=> saving results to {Path(folder) / 'results.json'}")
+
+
+def train_line(epoch, step, steps, meters, eta_seconds):
+    """One line of the training log. meters: time, data, lr, loss, accuracy (AverageMeter) and speed (samples/s)."""
+    time, data, lr, loss, score = (meters[name] for name in ("time", "data", "lr", "loss", "accuracy"))
+    return (
+        f"Epoch: [{epoch}][{step}/{steps}]\tTime {time.value:.3f}s ({time.average:.3f}s)\t"
+        f"Speed {meters['speed']:.1f} samples/s\tData {data.value:.3f}s ({data.average:.3f}s)\t"
+        f"Lr {_rate(lr.value)} ({_rate(lr.average)})\tLoss {loss.value:.5f} ({loss.average:.5f})\t"
+        f"Accuracy {score.value:.3f} ({score.average:.3f})\teta: {_clock(eta_seconds)}"
+    )
+
+
+def validation_line(step, steps, time, loss, score):
+    """One line of the validation log; time, loss and score are AverageMeters."""
+    return (
+        f"Test: [{step}/{steps}]\tTime {time.value:.3f} ({time.average:.3f})\t"
+        f"Loss {loss.value:.4f} ({loss.average:.4f})\tAccuracy {score.value:.3f} ({score.average:.3f})"
+    )
+
+
+def picture_names(pictures, rows):
+    """The names of the first eight rows' pictures, for a message."""
+    return ", ".join(Path(pictures[row]).name for row in rows[:8])
+
+
+def _rate(value):
+    """A learning rate with four places as in the original's log, or as 1.0e-05 where these would be zeros."""
+    return f"{value:.4f}" if value >= 1e-4 else f"{value:.1e}"
+
+
+def _clock(seconds):
+    minutes, seconds = divmod(int(seconds), 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
+
+
+def write_predictions(predictions, path):
+    """Writes predictions (N, K, 2), 0-based pixels, as MPII's pred.mat: `preds`, 1-based, as the original does."""
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        scipy.io.savemat(file, {"preds": np.asarray(predictions) + 1.0})
+
+
+def read_predictions(path):
+    """Predictions (N, K, 2), 0-based, from a pred.mat. Raises UserError for another kind of file."""
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"there is no prediction file {path}")
+    try:
+        predictions = np.asarray(read_mat(path)["preds"], dtype=np.float64)
+    except (OSError, KeyError, ValueError) as error:
+        raise UserError(f"{path} is not a pred.mat with `preds` in it: {what_is_wrong(error)}") from error
+    if predictions.ndim != 3 or predictions.shape[2] < 2:
+        raise UserError(f"{path}: preds has shape {predictions.shape}, expected (persons, joints, 2)")
+    if not np.isfinite(predictions).all():
+        raise UserError(f"{path}: preds holds values that are not finite numbers")
+    return predictions[..., :2] - 1.0
+
+
+def draw_curves(history, path, main_figure="Mean"):
+    """Losses, heatmap accuracy and the evaluator's figures over the epochs as a picture.
+
+    history: the run's list of epoch dicts; main_figure: which of the figures is drawn thick.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    epochs = [row["epoch"] for row in history]
+    figure, axes = plt.subplots(1, 3, figsize=(15, 4.2), layout="constrained")
+    for axis, name, label in ((axes[0], "loss", "loss"), (axes[1], "accuracy", "heatmap accuracy")):
+        for part in ("train", "valid"):
+            axis.plot(epochs, [row[f"{part}_{name}"] for row in history], label=part, marker=".")
+        axis.set(xlabel="epoch", ylabel=label)
+        axis.legend()
+    axes[0].set_yscale("log")
+    highest = 100 if main_figure != "AP" else 1  # AP is a share, PCK a percentage
+    for name in history[-1]["results"]:
+        if not name.startswith("true_") and name != "EPE":  # pixels do not go on an axis of percentages
+            values = [row["results"].get(name) for row in history]
+            axes[2].plot(epochs, values, label=name, linewidth=2.5 if name == main_figure else 1)
+    axes[2].set(xlabel="epoch", ylabel="AP and AR" if highest == 1 else "PCK (%)", ylim=(0, highest))
+    axes[2].legend(ncols=2, fontsize="small")
+    for axis in axes:
+        axis.grid(alpha=0.3)
+        axis.xaxis.get_major_locator().set_params(integer=True)  # there is no epoch 2.5
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)
+    plt.close(figure)
+
+
+def describe_run(device):
+    """What a run depends on besides its configuration: command, commit, versions, machine."""
+    import cv2
+    import paddle
+
+    def git(*words):
+        try:
+            answer = subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=False,
+                                    cwd=Path(__file__).parent)  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return answer.stdout.strip()
+
+    return {
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "git_commit": git("rev-parse", "HEAD") or "unknown",
+        "git_changed_files": len(git("status", "--porcelain", "--untracked-files=no").splitlines()),
+        "device": device,
+        "processors": os.cpu_count(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {"paddle": paddle.__version__, "numpy": np.__version__, "opencv": cv2.__version__},
+    }

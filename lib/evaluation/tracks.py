@@ -1,0 +1,222 @@
+"""Scores of tracked poses as the PoseTrack benchmark has them: per-joint MOTA and its kin, mAP. No Paddle here.
+
+CLEAR MOT (Bernardin and Stiefelhagen, 2008) is counted by py-motmetrics, as the benchmark's own code does. A joint is
+matched within half a head size; each joint is a tracked object of its own; "Total" is the mean over the joints.
+Three slips of that code are not followed: it leaves out the last frame of each sequence, sums distances of candidates
+that were not matched into MOTP, and counts one miss and one false joint, whatever there is, where nothing is predicted.
+"""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+
+from ..core.boxes import in_regions
+from ..dataset.posetrack import annotation_folder, read_sequences
+from ..dataset.posetrack_form import PoseFrame, read_frames, sequence_files
+from ..utils.errors import UserError
+
+HEAD_THRESHOLD = 0.5  # of the head size: a joint is found within it
+COUNTS = ("num_objects", "num_detections", "num_misses", "num_false_positives", "num_switches", "idtp", "idfp", "idfn")
+
+
+def import_motmetrics():
+    """py-motmetrics, which only this needs; imported late, as it brings pandas."""
+    try:
+        import motmetrics
+    except ImportError as error:
+        raise UserError(f"scores of tracks need motmetrics: pip install motmetrics ({error})") from None
+    return motmetrics
+
+
+class PoseTrackEvaluator:
+    """Collects the frames of one or more sequences; `evaluate` gives the figures.
+
+    skeleton: of the K joints; threshold: in head sizes.
+    """
+
+    main_figure = "MOTA"
+
+    def __init__(self, skeleton, threshold=HEAD_THRESHOLD):
+        self.skeleton, self.threshold = skeleton, threshold
+        self._motmetrics = import_motmetrics()
+        self._sequences = {}
+
+    def add(self, sequence, truth, predicted):
+        """Adds a frame, two PoseFrames. Identities of different sequences are different people's.
+
+        Frames that nobody has labelled, or with nobody in them, do not count; joints in ignored regions neither.
+        Raises ValueError where a labelled person has no head box.
+        """
+        if not truth.labelled or not len(truth.identities):
+            return
+        shown = truth.shown & ~in_regions(truth.joints, truth.ignored)
+        guessed = predicted.shown & np.isfinite(predicted.joints).all(axis=2)
+        guessed &= ~in_regions(predicted.joints, truth.ignored)
+        if np.isnan(truth.head_sizes[shown.any(axis=1)]).any():
+            raise ValueError(f"{truth.name}: a labelled person has no bbox_head, by which joints are measured")
+        distances = _distances(truth, predicted, shown, guessed)
+        distances[~(distances <= self.threshold)] = np.nan
+        if sequence not in self._sequences:
+            self._sequences[sequence] = _Sequence(self._motmetrics, len(self.skeleton.joints))
+        collected = self._sequences[sequence]
+        for joint, accumulator in enumerate(collected.accumulators):
+            rows, columns = np.flatnonzero(shown[:, joint]), np.flatnonzero(guessed[:, joint])
+            accumulator.update(
+                truth.identities[rows], predicted.identities[columns], distances[np.ix_(rows, columns)][..., joint]
+            )
+        collected.add_labels(np.isfinite(distances), shown, guessed, predicted.scores)
+
+    def evaluate(self, sequences=None):
+        """{figure: value} of all sequences, or of those named.
+
+        In percent: MOTA of each group of joints, then MOTA, MOTP, Precision, Recall, IDF1 and mAP, each the mean over
+        the joints; Switches is a number, of all joints together (a person has K of them).
+        MOTP: 100 is exact, 50 half a head size. Joints that nobody shows are left out of the means.
+        """
+        chosen = [self._sequences[name] for name in (self._sequences if sequences is None else sequences)]
+        empty = {name: np.zeros(len(self.skeleton.joints)) for name in (*COUNTS, "distance")}
+        counts = {name: sum((part.counts()[name] for part in chosen), start) for name, start in empty.items()}
+        figures = _figures(counts)
+        figures["mAP"] = np.array([_average_precision(chosen, joint) for joint in range(len(self.skeleton.joints))])
+        results = {
+            f"MOTA {title}": _mean(figures["MOTA"][self.skeleton.indices_of(names)])
+            for title, names in self.skeleton.groups
+        }
+        results |= {name: _mean(values) for name, values in figures.items()}
+        return results | {"Switches": int(counts["num_switches"].sum())}
+
+
+class _Sequence:
+    """What is counted of one sequence, joint by joint."""
+
+    def __init__(self, motmetrics, joint_count):
+        self._handler = motmetrics.metrics.create()
+        self.accumulators = [motmetrics.MOTAccumulator(auto_id=True) for _ in range(joint_count)]
+        self.labels = [[] for _ in range(joint_count)]  # of each joint: (score, right) of every prediction
+        self.annotated = np.zeros(joint_count, dtype=int)
+        self._counts = None
+
+    def counts(self):
+        """{count: (K,)}; distance: the sum over the joints that were found, in head sizes."""
+        if self._counts is None:
+            self._counts = {name: np.zeros(len(self.accumulators)) for name in (*COUNTS, "distance")}
+            for joint, accumulator in enumerate(self.accumulators):
+                figures = self._handler.compute(accumulator, metrics=[*COUNTS, "motp"], return_dataframe=False)
+                for name in COUNTS:
+                    self._counts[name][joint] = np.nan_to_num(figures[name])
+                self._counts["distance"][joint] = np.nan_to_num(figures["motp"]) * figures["num_detections"]
+        return self._counts
+
+    def add_labels(self, matches, shown, guessed, scores):
+        """Every predicted joint with its score, and whether it is right: its pose must be its person's best one."""
+        self._counts = None
+        self.annotated += shown.sum(axis=0)
+        shares = matches.sum(axis=2) / np.maximum(shown.sum(axis=1), 1)[:, None]  # (N, M)
+        right = np.zeros(guessed.shape, dtype=bool)
+        if shares.size:
+            best = shares.argmax(axis=0)  # the person that each pose fits best
+            own = np.where(np.arange(len(shares))[:, None] == best, shares, 0)
+            for person, pose in enumerate(own.argmax(axis=1)):
+                if own[person, pose] > 0:
+                    right[pose] = matches[person, pose]
+        for joint, labels in enumerate(self.labels):
+            chosen = guessed[:, joint]
+            labels.extend(zip(scores[chosen, joint].tolist(), right[chosen, joint].tolist(), strict=True))
+
+
+def evaluate_sequences(skeleton, sequences):
+    """The figures of (name, true frames, predicted frames) of each sequence, the frames two lists of PoseFrames."""
+    evaluator = PoseTrackEvaluator(skeleton)
+    for name, truth, predicted in sequences:
+        for true_frame, guess in zip(truth, predicted, strict=True):
+            evaluator.add(name, true_frame, guess)
+    return evaluator.evaluate()
+
+
+
+
+def _distances(truth, predicted, shown, guessed):
+    """(N, M, K) in head sizes of true people to predicted ones; NaN where one of the two has no such joint."""
+    steps = truth.joints[:, None] - predicted.joints[None]
+    sizes = np.maximum(truth.head_sizes, np.finfo(float).tiny)[:, None, None]
+    both = shown[:, None] & guessed[None]
+    return np.where(both, np.linalg.norm(steps, axis=3) / sizes, np.nan)
+
+
+def _average_precision(sequences, joint):
+    """The area under a joint's curve of precision over recall, in percent, as PASCAL VOC has it since 2010."""
+    annotated = sum(part.annotated[joint] for part in sequences)
+    labels = list(itertools.chain.from_iterable(part.labels[joint] for part in sequences))
+    if not annotated or not labels:
+        return 0.0 if annotated else np.nan
+    scores, right = np.array(labels, dtype=float).T
+    hits = np.cumsum(right[np.argsort(-scores, kind="stable")])
+    recall = np.concatenate([[0], hits / annotated])
+    precision = np.maximum.accumulate((hits / np.arange(1, len(hits) + 1))[::-1])[::-1]
+    return 100 * float((np.diff(recall) * precision).sum())
+
+
+def _figures(counts):
+    """{figure: (K,) percent} of the joints' counts; NaN for joints that nobody shows."""
+    objects = np.where(counts["num_objects"] > 0, counts["num_objects"], np.nan)
+    found, false = counts["num_detections"], counts["num_false_positives"]
+    wrong = counts["num_misses"] + false + counts["num_switches"]
+    known, nothing = ~np.isnan(objects), np.where(np.isnan(objects), np.nan, 0.0)
+    identified = 2 * counts["idtp"] + counts["idfp"] + counts["idfn"]
+    distances = counts["distance"] / np.maximum(found, 1)
+    return {
+        "MOTA": 100 * (1 - wrong / objects),
+        "MOTP": np.where(known & (found > 0), 100 * (1 - distances), nothing),
+        "Precision": np.where(known & (found + false > 0), 100 * found / np.maximum(found + false, 1), nothing),
+        "Recall": 100 * found / objects,
+        "IDF1": np.where(known, 200 * counts["idtp"] / np.maximum(identified, 1), np.nan),
+    }
+
+
+def _mean(values):
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def score_tracks(place, root, image_set, skeleton):
+    """The figures of saved tracks, a file in PoseTrack18's form or a folder of them, against a set's truth.
+
+    A sequence's tracks are <sequence>.json or, as track.py writes them, <sequence>_track.json. Frames are matched by
+    their ids, or else by the names of their pictures; a labelled frame without tracks counts as missed.
+    Returns ({figure: value}, number of labelled frames). Raises UserError where a sequence has no tracks.
+    """
+    truth, files = read_sequences(root, image_set, skeleton), sequence_files(place)
+    evaluator, count = PoseTrackEvaluator(skeleton), 0
+    pairs = {name: files.get(name) or files.get(f"{name}_track") for name in truth}
+    if Path(place).is_file() and len(truth) == 1:  # whatever it is called
+        pairs = dict.fromkeys(truth, Path(place))
+    missing = [name for name, path in pairs.items() if path is None]
+    if missing:
+        raise UserError(f"{place} has no tracks of {len(missing)} of {len(truth)} sequences, the first is {missing[0]}")
+    for name, path in pairs.items():
+        guesses = _by_frame(read_frames(path, skeleton), truth[name], path)
+        for key, frame in truth[name].items():
+            try:
+                evaluator.add(name, frame, guesses.get(key) or _nobody(skeleton))
+            except ValueError as error:
+                raise UserError(f"{annotation_folder(root, image_set) / name}.json: {error}") from error
+            count += frame.labelled
+    return evaluator.evaluate(), count
+
+
+def _by_frame(guesses, truth, path):
+    """The guessed PoseFrames by the truth's image ids."""
+    if set(guesses) & set(truth):
+        return guesses
+    by_name = {Path(frame.name).name: frame for frame in guesses.values()}
+    found = {key: by_name.get(Path(frame.name).name) for key, frame in truth.items()}
+    if guesses and not any(found.values()):
+        raise UserError(f"{path}: none of its frames is of this sequence, neither by id nor by name")
+    return found
+
+
+def _nobody(skeleton):
+    count = len(skeleton.joints)
+    scores = np.zeros((0, count))
+    return PoseFrame("", np.zeros(0, dtype=int), np.zeros((0, count, 2)), scores > 0, scores, np.zeros(0))

@@ -1,0 +1,59 @@
+"""From the configuration to what runs a network, Paddle's or an ONNX file's. Imports Paddle only where it is needed."""
+
+from pathlib import Path
+
+from ..config.config import read_config
+from ..core.predictor import PosePredictor
+from ..evaluation.build import pose_settings
+from ..utils.errors import UserError
+from ..utils.runtime import choose_device, gpu_numbers, import_paddle
+from ..weights.weight_record import check_record
+
+
+def open_network(config, gpu_asked=False):
+    """(run, lines): the `run` function of TEST.MODEL_FILE (see lib.core.predictor), and lines that say what runs where.
+
+    gpu_asked: the user named the GPU, so that one that is not there is an error. Raises UserError.
+    """
+    model, path = config.model, config.test.model_file
+    if not path:
+        raise UserError("no weights: give --model-file FILE (.pdparams, .pdckpt or .onnx)")
+    if Path(path).suffix.lower() == ".onnx":
+        from ..deploy.onnx_network import OnnxRun, check_metadata
+
+        width, height = model.extra.heatmap_size
+        shape = (model.num_joints, height, width)
+        gpu = next(iter(gpu_numbers(config.gpus)), None)
+        run = OnnxRun(path, model.image_size, shape, config.dataset.pixel_scale, gpu)
+        if gpu_asked and gpu is not None and run.provider != "CUDAExecutionProvider":
+            raise UserError(f"GPU {gpu} was asked for, but ONNX Runtime has only {run.provider}; give --gpus cpu")
+        return run, [line for line in (run.line, check_metadata(run, config)) if line]
+
+    record_line = check_record(path, config)
+    import_paddle()
+    from ..models.build import get_pose_net
+    from ..models.paddle_network import PaddleRun
+    from ..weights.fill import load_weights
+
+    device = choose_device(config.gpus, asked=gpu_asked)
+    network = get_pose_net(model)
+    lines = [device, load_weights(network, path), record_line]
+    return PaddleRun(network, config.dataset.pixel_scale), [line for line in lines if line]
+
+
+
+
+def build_predictor(config, run):
+    """The PosePredictor of a configuration around a `run` function."""
+    return PosePredictor(run, pose_settings(config))
+
+
+def load_predictor(experiment, model_file, overrides=None):
+    """The PosePredictor of an experiment's YAML file and of weights: .pdparams, .pdckpt or .onnx.
+
+    overrides: {dotted key: value} of the experiment, such as {"TEST.FLIP_TEST": True, "GPUS": "cpu"}.
+    Raises UserError where either cannot be read, or where the two do not belong together.
+    """
+    config = read_config(experiment, {"TEST.MODEL_FILE": str(model_file), **(overrides or {})})
+    run, _ = open_network(config)
+    return build_predictor(config, run)

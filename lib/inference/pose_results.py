@@ -1,0 +1,130 @@
+"""What becomes of poses: drawn pictures, COCO's result form, videos, a window. No Paddle here."""
+
+import contextlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..core.skeletons import Skeleton
+from ..utils.files import without_nan, write_json
+from ..utils.media import image_id_of, video_writer, write_picture
+from ..utils.runtime import replacing
+from ..visualization.poses import draw_people, overlay_heatmaps
+
+QUIT_KEYS = frozenset((ord("q"), 27))  # 27: Escape
+
+
+@dataclass(frozen=True)
+class ResultSettings:
+    """What results look like.
+
+    folder: where they go; threshold: joints are drawn from this score on; sure: a person's score is the mean of the
+    joints above this one; save_heatmaps: an overlay of the heatmaps too; unbiased: see `get_affine_transform`.
+    """
+
+    folder: Path
+    skeleton: Skeleton
+    threshold: float = 0.2
+    sure: float = 0.2
+    save_heatmaps: bool = False
+    unbiased: bool = False
+
+
+def person_entries(frame, people, poses, settings):
+    """One entry a person, in COCO's result form; its score is that of the box times the mean of the sure joints'."""
+    entries, persons = [], (people.boxes, people.scores, poses.keypoints, poses.scores)
+    for box, box_score, joints, values in zip(*persons, strict=True):
+        sure = values[values > settings.sure]
+        entries.append({
+            "image_id": image_id_of(frame.path) if frame.number is None else frame.number,
+            "category_id": 1,
+            "keypoints": np.column_stack([joints, values]).ravel().tolist(),
+            "score": float(sure.mean() * box_score) if len(sure) else 0.0,
+            "bbox": box.tolist(),
+            "bbox_score": float(box_score),
+            "joint_names": list(settings.skeleton.joints),
+        })  # fmt: skip
+    return entries
+
+
+def drawn_pictures(frame, people, poses, settings):
+    """{"pose": the frame with boxes and poses drawn, "heatmaps": with the heatmaps over it, where they are wanted}."""
+    shown = poses.scores >= settings.threshold
+    pictures = {"pose": draw_people(frame.image.copy(), people.boxes, poses.keypoints, shown, settings.skeleton)}
+    if settings.save_heatmaps:
+        # of nobody there are no heatmaps
+        pictures["heatmaps"] = frame.image if poses.heatmaps is None else overlay_heatmaps(
+            frame.image, poses, settings.unbiased
+        )  # fmt: skip
+    return pictures
+
+
+def write_picture_results(name, pictures, entries, folder):
+    """Writes <name>_pose.json and <name>_<kind>.jpg of {kind: picture}; returns the paths."""
+    paths = {kind: folder / f"{name}_{kind}.jpg" for kind in pictures}
+    for kind, path in paths.items():
+        write_picture(pictures[kind], path)
+    joints_file = folder / f"{name}_pose.json"
+    write_json(entries, joints_file)
+    return [*paths.values(), joints_file]
+
+
+class VideoResults(contextlib.ExitStack):
+    """<name>_<kind>.mp4 of {kind: picture} and <name>_pose.jsonl, frame by frame; there when the block ends well."""
+
+    def __init__(self, name, video, folder):
+        super().__init__()
+        self.name, self.folder, self.video = name, folder, video
+        self.paths, self._writers = [folder / f"{name}_pose.jsonl"], {}
+
+    def __enter__(self):
+        super().__enter__()
+        with contextlib.ExitStack() as opened:  # so that `replacing` hears of a file that cannot be opened
+            temporary = opened.enter_context(replacing(self.paths[0]))
+            self._lines = opened.enter_context(open(temporary, "w", encoding="utf-8"))
+            self.enter_context(opened.pop_all())
+        return self
+
+    def write(self, number, pictures, entries):
+        """Adds the frame `number`, from 0: its drawn pictures and the persons' entries."""
+        for kind, picture in pictures.items():
+            if kind not in self._writers:
+                self.paths.append(self.folder / f"{self.name}_{kind}.mp4")
+                writer = video_writer(self.paths[-1], self.video.rate, self.video.size)
+                self._writers[kind] = self.enter_context(writer)
+            self._writers[kind].write(picture)
+        line = {"frame": number, "seconds": round(number / self.video.rate, 3), "persons": entries}
+        self._lines.write(json.dumps(without_nan(line)) + "\n")
+
+
+class Window:
+    """A window for drawn pictures where one can be opened; `problem` says why not, and then it shows nothing."""
+
+    def __init__(self):
+        self.problem, self.open = "", True
+        # where there is no screen OpenCV's Qt ends the whole process
+        if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            self.problem, self.open = "no window can be opened: there is no display", False
+
+    def show(self, picture, wait):
+        """Shows a picture; wait: until a key is pressed. q or Escape closes the window for good."""
+        if not self.open:
+            return
+        try:
+            cv2.imshow("poses", picture)
+            if cv2.waitKey(0 if wait else 1) & 0xFF in QUIT_KEYS:
+                self.close()
+        except cv2.error:
+            self.problem, self.open = "no window can be opened: this OpenCV is the headless one", False
+
+    def close(self):
+        """Closes the window, if there is one."""
+        if self.open:
+            with contextlib.suppress(cv2.error):
+                cv2.destroyAllWindows()
+        self.open = False

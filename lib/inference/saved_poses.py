@@ -1,0 +1,102 @@
+"""Poses that were saved, to be drawn again: COCO's result form, ours or anybody's. No Paddle here."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ..core.skeletons import SKELETONS, Skeleton
+from ..utils.errors import UserError
+from ..utils.files import LARGEST_FILE, MAXIMUM_PIXELS, checked_box, counted, finite, read_json, shown, what_is_wrong
+from .person_boxes import image_key, keys_of
+
+BY_COUNT = {17: SKELETONS["coco"], 16: SKELETONS["mpii"]}  # of joints, where a file does not name them
+
+
+class SavedPoses:
+    """The poses of a file: a JSON list of {image_id, keypoints (flat x, y, score), score, bbox, joint_names}, the last
+    three optional, as infer.py, deploy.py and valid.py write it, or the JSON lines that they write of a video.
+
+    threshold: persons with a lower score are left out; skeleton: of the joints, None to go by their names or number.
+    Attributes: skeleton; line, which says what was read; used: how many persons frames have asked for.
+    Raises UserError where the file is of another form or its joints are not the skeleton's.
+    """
+
+    def __init__(self, path, threshold=0.0, skeleton=None):
+        self.path, self.count, self.used, self._persons, left_out = Path(path), 0, 0, {}, 0
+        entries = _read_entries(self.path)
+        self.skeleton = skeleton or _skeleton_of(self.path, entries)
+        for place, entry in enumerate(entries, 1):
+            try:
+                key, joints = image_key(entry["image_id"]), self._joints(entry["keypoints"])
+                box = np.array(checked_box(entry["bbox"])) if entry.get("bbox") is not None else None
+                is_sure = finite(entry.get("score", 1.0), "a score") >= threshold
+            except (KeyError, TypeError, ValueError) as error:
+                raise UserError(f"{path}: person {place} of {len(entries)}: {what_is_wrong(error)}") from error
+            left_out += not is_sure
+            if is_sure:
+                self._persons.setdefault(key, []).append((box, joints))
+                self.count += 1
+        below = f"; left out: {left_out} below the score {threshold:g}" if left_out else ""
+        self.line = f"=> {counted(self.count, 'person', 'people')} from {path}{below}"
+
+    def of(self, frame):
+        """[(box (4,) or None, joints (K, 3) x, y, score), ...] of the people in a Frame; NaN where null was saved."""
+        found = [person for key in keys_of(frame) for person in self._persons.get(key, ())]
+        self.used += len(found)
+        return found
+
+    def complaint(self):
+        """What to say when the work is done, where the poses were of no use, otherwise ''."""
+        if self.used or not self.count:
+            return ""
+        name = next(iter(self._persons))[:60]
+        return f"{self.path}: no picture here has an image_id of its people (such as {name}): is it of other pictures?"
+
+    def _joints(self, values):
+        count = len(self.skeleton.joints)
+        if not isinstance(values, list) or len(values) != 3 * count:
+            found = f"{len(values)} numbers" if isinstance(values, list) else shown(values)
+            raise ValueError(f"keypoints of {found}; expected x, y, score of {count} joints ({self.skeleton.name})")
+        # what is not a number was saved as null
+        numbers = [np.nan if value is None else finite(value, "keypoints") for value in values]
+        joints = np.array(numbers).reshape(count, 3)
+        if (np.abs(joints) > MAXIMUM_PIXELS).any():
+            raise ValueError(f"keypoints beyond {MAXIMUM_PIXELS:.0f} pixels")
+        return joints
+
+
+def _read_entries(path):
+    """The entries of a JSON list; of JSON lines those of every frame, whose image_id is its number."""
+    entries = _read_lines(path) if path.suffix == ".jsonl" else read_json(path)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise UserError(f"{path}: expected a list of people (image_id, keypoints, score) in COCO's result form")
+    return entries
+
+
+def _read_lines(path):
+    entries = []
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            for number, line in enumerate(iter(lambda: file.readline(LARGEST_FILE), ""), 1):
+                try:
+                    content = json.loads(line)
+                    entries += [{**person, "image_id": content["frame"]} for person in content["persons"]]
+                except (KeyError, TypeError, ValueError, RecursionError) as error:
+                    raise UserError(f"{path}: line {number} is not a frame with its persons") from error
+    except (OSError, UnicodeError) as error:
+        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    return entries
+
+
+def _skeleton_of(path, entries):
+    """The Skeleton by the joints' names in the first entry, or by their number."""
+    first = entries[0] if entries else {}
+    names, values = first.get("joint_names"), first.get("keypoints")
+    if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
+        known = (skeleton for skeleton in SKELETONS.values() if list(skeleton.joints) == names)
+        return next(known, Skeleton(path.stem, tuple(names)))
+    count = len(values) // 3 if isinstance(values, list) else 17
+    if count not in BY_COUNT:
+        raise UserError(f"{path}: {count} joints without names: give --dataset coco, mpii or a skeleton's JSON file")
+    return BY_COUNT[count]

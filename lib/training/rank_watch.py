@@ -1,0 +1,156 @@
+"""Tells each of several processes that train together when another one ends. No Paddle here.
+
+Neither NCCL nor the launcher does it beyond one machine: a GPU's communication with a process that is gone waits for
+ever. Every rank keeps a connection to rank 0; the operating system closes it when a process ends, however it ends, and
+(by TCP's keep-alive) when its machine does. A rank whose launcher is killed ends too: nobody else would end it.
+"""
+
+import contextlib
+import hmac
+import os
+import socket
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection, wait
+
+from ..utils.errors import RunError
+
+SECONDS_TO_MEET = 60.0
+SECONDS_TO_STOP = 10.0  # for the main thread to end in its own way, before the process is ended
+SILENT_SECONDS = 30  # after which a machine that does not answer is taken for gone
+HERE, GO, DONE, FAILED = b"h", b"g", b"d", b"f"  # the first byte of a message; FAILED is followed by the reason
+
+
+class RankWatch:
+    """A connection between rank 0 and each other rank, and a thread that watches it.
+
+    listener: of `listen`, on rank 0, else None; address (host, port) of it and key: 16 random bytes, the same on every
+    rank. Raises RunError where the ranks do not meet.
+    """
+
+    def __init__(self, rank, count, listener, address, key):
+        self.rank, self.count = rank, count
+        self._condition, self._reason, self._left = threading.Condition(), None, False
+        self._arrived = dict.fromkeys(range(count), 0)  # rank -> how often it came to `wait`; rank 0's counts GO
+        try:
+            self._peers = self._answer(listener, key) if rank == 0 else self._call(address, key)
+        except OSError as error:
+            host, port = address
+            raise RunError(
+                f"rank {rank} of {count} did not meet the others at {host}, port {port}: {error}; the machines must "
+                "reach each other at every port"
+            ) from error
+        self._parent = os.getppid()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    @staticmethod
+    def listen(host):
+        """Rank 0's socket, at a free port of `host`, an address of this machine."""
+        listener = socket.create_server((host, 0), backlog=128)
+        listener.settimeout(SECONDS_TO_MEET)
+        return listener
+
+    def _answer(self, listener, key):
+        peers = {}
+        with listener:
+            while len(peers) < self.count - 1:
+                connection = _connection(listener.accept()[0])
+                with contextlib.suppress(OSError, EOFError):  # a stranger is not answered
+                    greeting = connection.recv_bytes(len(key) + 4) if connection.poll(5.0) else b""
+                    if hmac.compare_digest(greeting[:-4], key):
+                        peers[connection] = int.from_bytes(greeting[-4:], "big")
+        return peers
+
+    def _call(self, address, key):
+        connection = _connection(socket.create_connection(address, SECONDS_TO_MEET))
+        connection.send_bytes(key + self.rank.to_bytes(4, "big"))
+        return {connection: 0}
+
+    def wait(self):
+        """Returns when every rank has called it as often as this one; raises RunError where a rank has ended."""
+        with self._condition:
+            self._arrived[self.rank] += 1
+            turn = self._arrived[self.rank]
+            if self.rank:
+                self._send(HERE)
+            others = range(1, self.count) if self.rank == 0 else [0]
+            self._condition.wait_for(lambda: self._reason or all(self._arrived[other] >= turn for other in others))
+            if self._reason:
+                raise RunError(self._reason)
+            if self.rank == 0:
+                self._send(GO)
+
+    def reason(self, seconds):
+        """Why this rank must end, if that is known within so many seconds, else None."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._reason, seconds)
+            return self._reason
+
+    def leave(self, failure=None):
+        """The last call: tells the other ranks that this one ends, well or with a failure said in one line."""
+        with self._condition:
+            self._left = True
+            if failure is None:
+                self._send(DONE)
+            elif self._reason is None:
+                self._send(FAILED + f"rank {self.rank} ended: {failure}".encode())
+
+    def _send(self, message):
+        for connection in self._peers:
+            with contextlib.suppress(OSError):  # gone: the thread finds out
+                connection.send_bytes(message)
+
+    def _watch(self):
+        connections = list(self._peers)
+        while connections and self._reason is None:
+            for connection in wait(connections, timeout=1.0):
+                if not self._receive(connection):
+                    connections.remove(connection)
+            if os.getppid() != self._parent:
+                self._stop("the launcher was killed, so its ranks end")
+        if self._reason is None:
+            return
+        time.sleep(SECONDS_TO_STOP)
+        if not self._left:  # stuck, such as in a GPU's communication
+            print("error:", self._reason, file=sys.stderr, flush=True)
+        os._exit(1)
+
+    def _receive(self, connection):
+        """Reads one message; returns whether more may come."""
+        peer = self._peers[connection]
+        try:
+            message = connection.recv_bytes()
+        except (EOFError, OSError):
+            message = FAILED + (
+                f"rank {peer} of {self.count} ended without a word: killed, or out of memory? Its workerlog, in the "
+                "launcher's --log_dir, may say more"
+            ).encode()
+        if message == DONE:
+            return False
+        if message[:1] == FAILED:
+            self._stop(message[1:].decode())
+            return False
+        with self._condition:  # HERE or GO
+            self._arrived[peer] += 1
+            self._condition.notify_all()
+        return True
+
+    def _stop(self, reason):
+        with self._condition:
+            self._reason = self._reason or reason
+            self._condition.notify_all()
+            if self.rank == 0:
+                self._send(FAILED + self._reason.encode())
+
+
+def _connection(peer):
+    """A Connection over a connected socket that also ends when the other machine is gone."""
+    peer.settimeout(None)
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    options = {"TCP_NODELAY": 1, "TCP_KEEPIDLE": SILENT_SECONDS // 3, "TCP_KEEPINTVL": SILENT_SECONDS // 6,
+               "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": SILENT_SECONDS * 1000}  # fmt: skip
+    for name, value in options.items():
+        if hasattr(socket, name):  # not every system has each
+            peer.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return Connection(peer.detach())
