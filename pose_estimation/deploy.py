@@ -1,5 +1,8 @@
 """Finds the joints of people in pictures and videos by an exported model: NumPy, OpenCV and ONNX Runtime, no Paddle."""
 
+import argparse
+from typing import Any
+
 import _init_paths  # noqa: F401
 
 from lib.config.skeleton_file import read_skeleton
@@ -16,11 +19,12 @@ from lib.utils.parser import OneLineParser, count, number, positive
 from lib.utils.runtime import make_logger, run_script
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     parser = OneLineParser(description=__doc__, allow_abbrev=False)
     about = "a picture, a video, a folder of them, or a pattern in quotes such as 'photos/*.jpg'"
-    parser.add_argument("--img", metavar="PATH", required=True, help=about)
-    parser.add_argument("--model", metavar="X.onnx", required=True, help="the model, as export.py writes it")
+    parser.add_argument("--img", "--img-file", "--video", metavar="PATH", required=True, help=about)
+    about = "the model, as export.py writes it"
+    parser.add_argument("--model", "--model-file", metavar="X.onnx", required=True, help=about)
     parser.add_argument("--type", default="ONNX", metavar="ONNX", help="the model's kind; ONNX is the only one")
     about = "{} of the network's input, for models that leave it open (default: what it was trained at)"
     parser.add_argument("--width", type=count, metavar="PIXELS", help=about.format("width"))
@@ -29,14 +33,14 @@ def parse_arguments():
     about = "where it runs (default %(default)s: CUDA where ONNX Runtime has it, or the CPU)"
     parser.add_argument("--provider", default="auto", choices=("auto", *PROVIDERS), help=about)
     about = "persons that go through the network at once (default %(default)s)"
-    parser.add_argument("--batch_size", type=count, default=8, metavar="N", help=about)
+    parser.add_argument("--batch_size", "--batch-size", type=count, default=8, metavar="N", help=about)
     add_result_options(parser, "output/deploy")
     add_track_flag(parser)
     add_assumptions(parser)
     return parser.parse_args()
 
 
-def add_assumptions(parser):
+def add_assumptions(parser: argparse.ArgumentParser) -> None:
     """The options that stand for the metadata of models without any."""
     group = parser.add_argument_group("for models that do not say it themselves")
     group.add_argument("--dataset", metavar="NAME", help="the joints: coco, mpii, or a skeleton's JSON file")
@@ -48,7 +52,7 @@ def add_assumptions(parser):
     group.add_argument("--rgb", action="store_const", const=True, help="the model wants RGB pictures (default: BGR)")
 
 
-def assumptions(arguments):
+def assumptions(arguments: argparse.Namespace) -> dict[str, Any]:
     """{field of ModelMetadata: value} of what was given in the metadata's place."""
     values = {
         "skeleton": arguments.dataset and read_skeleton(arguments.dataset), "mean": arguments.mean,
@@ -57,14 +61,14 @@ def assumptions(arguments):
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if value}
 
 
-def main():
+def main() -> None:
     arguments = parse_arguments()
     if arguments.type.upper() != "ONNX":
         raise UserError(f"--type {arguments.type}: only ONNX models run here; export.py makes one")
     if arguments.track:
         settle_track(arguments)
     paths = [] if arguments.track else find_media(arguments.img)
-    size = arguments.width, arguments.height
+    size = (arguments.width, arguments.height)
     predictor = OnnxPosePredictor(
         arguments.model, size, arguments.flip_test, arguments.provider, assumptions(arguments), arguments.batch_size
     )

@@ -1,36 +1,24 @@
 """Draws poses that were saved, by infer.py, deploy.py or valid.py or by others in COCO's result form: no network."""
 
+import argparse
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import _init_paths  # noqa: F401
-import numpy as np
 
 from lib.config.skeleton_file import read_skeleton
+from lib.inference.draw_saved import draw_file
 from lib.inference.saved_poses import SavedPoses
 from lib.utils.errors import ItemError, UserError
-from lib.utils.image import read_image
-from lib.utils.media import (
-    Frame,
-    VideoFile,
-    find_media,
-    is_video,
-    refuse_replacing,
-    result_names,
-    video_writer,
-    write_picture,
-)
+from lib.utils.media import find_media, refuse_replacing, result_names
 from lib.utils.parser import OneLineParser, number
-from lib.utils.progress import progress_bar
 from lib.utils.runtime import make_folder, make_logger, run_script
-from lib.visualization.poses import draw_people, draw_pose
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     parser = OneLineParser(description=__doc__, allow_abbrev=False)
     about = "the picture, video, folder or pattern in quotes that the poses are of"
-    parser.add_argument("--img-file", metavar="PATH", required=True, help=about)
+    parser.add_argument("--img-file", "--img", "--video", metavar="PATH", required=True, help=about)
     about = "a JSON list in COCO's result form (image_id: a picture's number or name), or the .jsonl of a video"
     parser.add_argument("--pose-file", metavar="JSON", required=True, help=about)
     about = "draw joints from this score on (default %(default)s)"
@@ -44,37 +32,7 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def draw_saved(frame, saved, threshold):
-    """A copy of the frame's picture with its saved people; joints with a score of at least `threshold` are drawn."""
-    image = frame.image.copy()
-    for box, joints in saved.of(frame):
-        shown = np.isfinite(joints).all(axis=1) & (joints[:, 2] >= threshold)
-        points = np.where(shown[:, None], joints[:, :2], 0)
-        if box is None:
-            draw_pose(image, points, shown, saved.skeleton)
-        else:
-            draw_people(image, box[None], points[None], shown[None], saved.skeleton)
-    return image
-
-
-def draw_file(path, target, saved, threshold):
-    """Draws one picture to `target`.jpg, or one video to `target`.mp4, and returns that path."""
-    if not is_video(path):
-        result = target.with_name(f"{target.name}.jpg")
-        write_picture(draw_saved(Frame(read_image(path, use_orientation=True), path), saved, threshold), result)
-        return result
-    result = target.with_name(f"{target.name}.mp4")
-    with closing(VideoFile(path)) as video, progress_bar(video.count or None, path.name) as bar:
-        with video_writer(result, video.rate, video.size) as writer:
-            while (image := video.read()) is not None:
-                writer.write(draw_saved(Frame(image, path, video.place - 1), saved, threshold))
-                bar.update()
-        if video.missing():
-            raise ItemError(f"{path}: {video.missing()} of its {video.count} frames could not be read")
-    return result
-
-
-def main():
+def main() -> None:
     arguments = parse_arguments()
     paths, log, problems = find_media(arguments.img_file), make_logger(), []
     skeleton = read_skeleton(arguments.dataset) if arguments.dataset else None

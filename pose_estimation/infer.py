@@ -5,6 +5,7 @@ import argparse
 import _init_paths  # noqa: F401
 
 from lib.config.cli import config_from, make_parser
+from lib.config.schema import Config
 from lib.inference.person_boxes import find_people_by
 from lib.inference.pose_app import PoseApp, add_result_options, run_app, settings_of
 from lib.tracking.options import add_track_flag, settle_track
@@ -14,12 +15,13 @@ from lib.utils.media import find_media
 from lib.utils.runtime import make_logger, run_script
 
 
-def parse_arguments():
+def parse_arguments() -> tuple[argparse.Namespace, Config]:
     parser = make_parser(__doc__)
+    weights = "weights (.pdparams), a checkpoint (.pdckpt), or .onnx"
     on_or_off = argparse.BooleanOptionalAction
     about = "a picture, a video, a folder of them, or a pattern in quotes such as 'photos/*.jpg'"
-    parser.add_argument("--img-file", metavar="PATH", required=True, help=about)
-    parser.add_argument("--model-file", metavar="FILE", help="weights (.pdparams), a checkpoint (.pdckpt), or .onnx")
+    parser.add_argument("--img-file", "--img", "--video", metavar="PATH", required=True, help=about)
+    parser.add_argument("--model-file", "--model", metavar="FILE", help=weights)
     parser.add_argument("--flip-test", action=on_or_off, help="average with the mirrored picture (TEST.FLIP_TEST)")
     add_result_options(parser, "output/infer")
     add_track_flag(parser)
@@ -28,7 +30,7 @@ def parse_arguments():
     return arguments, config_from(arguments, "TEST.BATCH_SIZE", flags)
 
 
-def main():
+def main() -> None:
     arguments, config = parse_arguments()
     from lib.inference.build import build_predictor, open_network
 

@@ -1,10 +1,13 @@
 """Follows people through a video: their poses and steady numbers, drawn and as JSON in PoseTrack18's form."""
 
 import argparse
+from collections.abc import Sequence
 
 import _init_paths  # noqa: F401
 from deploy import add_assumptions, assumptions
 
+from lib.core.predictor import PosePredictor
+from lib.core.skeletons import Skeleton
 from lib.inference.person_boxes import add_box_options, find_people_by
 from lib.tracking.options import add_tracker_options, smoother_maker, tracker_settings
 from lib.tracking.track_app import TrackApp, run_tracking
@@ -13,26 +16,34 @@ from lib.utils.parser import OneLineParser, count
 from lib.utils.runtime import make_logger, run_script
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     parser = OneLineParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--video", metavar="PATH", required=True, help="a video, or a folder of frames")
-    model = parser.add_mutually_exclusive_group(required=True)
+    about = "a video, or a folder of frames"
+    parser.add_argument("--video", "--img", "--img-file", metavar="PATH", required=True, help=about)
+    model = parser.add_mutually_exclusive_group()
     model.add_argument("--model", metavar="X.onnx", help="an exported model: runs without Paddle")
     model.add_argument("--cfg", metavar="YAML", help="an experiment, with --model-file")
-    parser.add_argument("--model-file", metavar="FILE", help="--cfg: weights (.pdparams), a checkpoint, or .onnx")
+    parser.add_argument("--model-file", metavar="FILE", help="weights (.pdparams), a checkpoint, or .onnx")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="--cfg: override the experiment")
     about = "average with the mirrored picture"
     parser.add_argument("--flip-test", action=argparse.BooleanOptionalAction, help=about)
     parser.add_argument("--gpus", help="the CUDA GPU to use, such as 0; cpu for none")
-    parser.add_argument("--batch_size", type=count, metavar="N", help="persons that go through the network at once")
+    about = "persons that go through the network at once"
+    parser.add_argument("--batch_size", "--batch-size", type=count, metavar="N", help=about)
     parser.add_argument("--output", metavar="DIR", default="output/track", help="for results (default %(default)s)")
     add_box_options(parser)
     add_tracker_options(parser)
     add_assumptions(parser)
-    return parser.parse_intermixed_args()
+    arguments = parser.parse_intermixed_args()
+    if not arguments.model and not arguments.cfg:
+        if not arguments.model_file:
+            parser.error("one of the arguments --model --cfg is required")
+        arguments.model = arguments.model_file  # the word of the other scripts
+        arguments.model_file = None
+    return arguments
 
 
-def open_predictor(arguments):
+def open_predictor(arguments: argparse.Namespace) -> tuple[PosePredictor, Skeleton, Sequence[str], str]:
     """(predictor, skeleton, lines that say what runs where, the provider for the detector)."""
     if arguments.model:
         if arguments.model_file or arguments.overrides:
@@ -55,7 +66,7 @@ def open_predictor(arguments):
     return build_predictor(config, run), config.skeleton, lines, provider
 
 
-def main():
+def main() -> None:
     arguments = parse_arguments()
     settings = tracker_settings(arguments)
     predictor, skeleton, lines, provider = open_predictor(arguments)

@@ -42,8 +42,7 @@ def main():
     from lib.utils.runtime import import_paddle
 
     import_paddle()
-    import lib.dataset.build
-    import lib.models.build  # noqa: F401
+    import lib.training.start  # noqa: F401
 
     for line in sys.stdin:
         child = os.fork()

@@ -418,7 +418,7 @@ class TestOutput:
             raise OSError(28, "No space left on device")
 
         toy.import_script("convert")
-        monkeypatch.setattr("convert.write_record", full_disk)
+        monkeypatch.setattr("lib.weights.conversion.write_record", full_disk)
         output = tmp_path / "x.pdparams"
         code, _, error = run("convert", "--source", tmp_path / "w.safetensors", "--output", output)
         assert code == 1 and "No space left on device" in error

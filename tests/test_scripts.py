@@ -165,7 +165,7 @@ class TestTraining:
     def test_auto_goes_on_from_its_own_folder_with_the_checkpoint_before_a_damaged_one(self, trained, call):
         words = ["--resume_model", "auto", "TRAIN.END_EPOCH", 1, "OUTPUT_DIR", trained.place / "auto"]
         folder = trained.place / "auto" / trained.folder.relative_to(trained.place / "output")
-        nothing = f"=> --resume_model auto: there is no checkpoint in {folder}: STARTING FROM NOTHING"
+        nothing = f"=> --resume_model auto: there is no checkpoint in {folder}: training from scratch"
         assert nothing in call("train", *words)
         words[3] = 2
         assert f"=> going on from {folder} with epoch 1" in call("train", *words)
@@ -256,7 +256,7 @@ class TestValidating:
 
     def test_written_predictions_count_from_one(self, trained, call, monkeypatch):
         known = np.arange(4 * 16 * 2, dtype=np.float32).reshape(4, 16, 2)
-        monkeypatch.setattr("lib.evaluation.validation.validate", lambda *_: (known, None, 0.01, 0.5))
+        monkeypatch.setattr("lib.evaluation.scoring.validate", lambda *_: (known, None, 0.01, 0.5))
         call("valid", "--model-file", trained.folder / "model_best.pdparams", "OUTPUT_DIR", trained.place / "known")
         (written,) = (trained.place / "known").rglob("pred.mat")
         np.testing.assert_array_equal(scipy.io.loadmat(written)["preds"], known + 1)

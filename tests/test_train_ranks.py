@@ -68,7 +68,7 @@ def test_gpus_are_the_launchers_to_say(runs):
     script = [toy.SCRIPTS / "train.py", "--cfg", place / "toy.yaml", "--gpus", "0"]
     answer = run(*LAUNCH, "--log_dir", place / "gpus", *script, two=True)
     assert answer.returncode != 0
-    assert "error: --gpus is the launcher's to say with several ranks" in answer.stdout + answer.stderr
+    assert "error: --gpus is not allowed under the launcher" in answer.stdout + answer.stderr
 
 
 def test_the_table_of_two_ranks_is_that_of_one_process_to_the_last_digit(runs):

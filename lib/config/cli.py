@@ -26,7 +26,8 @@ def make_parser(description):
     parser.add_argument("--gpus", help="the CUDA GPU to use, such as 0; cpu for none (default: GPUS of the experiment)")
     parser.add_argument("--workers", type=int, help="loader processes; 0 loads in the main process")
     parser.add_argument("--frequent", type=int, metavar="STEPS", help="log every so many steps (PRINT_FREQ)")
-    parser.add_argument("--batch_size", type=int, help="persons in a batch (TRAIN.BATCH_SIZE, or TEST.)")
+    about = "persons in a batch (TRAIN.BATCH_SIZE, or TEST.)"
+    parser.add_argument("--batch_size", "--batch-size", type=int, help=about)
     return parser
 
 

@@ -6,6 +6,7 @@ one of an ONNX file.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -14,6 +15,17 @@ from ..utils.image import crop_person
 from ..utils.progress import Stopwatch
 from .heatmap import flip_back, get_final_preds, shift_right
 from .transforms import crop_of_box, get_affine_transform
+
+
+class Run(Protocol):
+    """A network: crops (N, h, w, 3) uint8 in its colour order -> heatmaps (N, K, H, W) float32.
+
+    flip_merged: whether the network itself averages with the mirrored crops.
+    """
+
+    flip_merged: bool
+
+    def __call__(self, crops: np.ndarray) -> np.ndarray: ...
 
 
 def predict_heatmaps(run, crops, flip_pairs=None, shift_heatmap=True):
