@@ -1,5 +1,5 @@
 # make demo   a network trained on drawn people, from nothing, in under ten minutes on a laptop
-# make test   the test suite
+# make test   lint and the tests to run at every change; make test-all: every test; make lint: style, imports, types
 # make setup  .venv with what this machine needs; demo and test do this first. PYTHON=python3.11 chooses another Python
 # make test-paddle2   the fast tests on Paddle 2.6.2; make test-convert: those that need PyTorch, which it installs
 # make bench  docs/benchmarks.md; make bench-gpu: speed and memory on a CUDA GPU; make bench-track: docs/tracking.md
@@ -11,7 +11,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-paddle2 test-convert fuzz mutants coverage lint bench bench-gpu bench-track mini-set clean help
+.PHONY: setup demo test test-all test-paddle2 test-convert fuzz mutants coverage lint bench bench-gpu bench-track mini-set clean help
 
 in_range = import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for name in python3 python3.12 python3.11 python3.10; do \
@@ -46,6 +46,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.txt
 	$(call install,.venv-paddle2,requirements/paddle2.txt)
 
 test: lint
+	$(RUN) -m pytest -m "not slow"
+
+test-all: lint
 	$(RUN) -m pytest
 
 lint: $(VENV)/.installed-dev
