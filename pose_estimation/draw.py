@@ -48,7 +48,7 @@ def main() -> None:
             if len(paths) == 1:
                 raise
             problems.append(str(error))
-    problems += filter(None, [saved.complaint()])
+    problems += filter(None, [saved.warning()])
     for problem in problems:
         log.info(f"problem: {problem}")
     if problems:

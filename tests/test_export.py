@@ -12,7 +12,7 @@ import toy
 
 from lib.config.config import read_config
 from lib.deploy.model_metadata import METADATA_KEY, from_json
-from lib.utils.image import DEVIATION, MEAN
+from lib.utils.image import MEAN, STD
 from lib.weights.weight_record import WeightRecord, file_digest, record_path, write_record
 
 onnx = pytest.importorskip("onnx")
@@ -246,7 +246,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(script, place, tmp_path):
 def test_weights_for_other_pictures_are_refused_as_by_valid_py(complain, place):
     shutil.copy(place / "w.pdparams", place / "rgb.pdparams")
     record = WeightRecord(
-        source="x.pth", kind="mmpose", part="pose network", color_order="RGB", mean=MEAN, deviation=DEVIATION,
+        source="x.pth", kind="mmpose", part="pose network", color_order="RGB", mean=MEAN, deviation=STD,
         pixel_scale=255.0, style="pytorch", depth=18, joint_count=16, image_size=(64, 64),
         sha256=file_digest(place / "rgb.pdparams"),
     )  # fmt: skip

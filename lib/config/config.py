@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from ..utils.errors import UserError
-from ..utils.files import shown
+from ..utils.files import short_repr
 from ..utils.safe_yaml import LARGEST_TEXT, parse_yaml
 from .fields import Record
 from .schema import Config
@@ -58,7 +58,7 @@ def _say(error, source):
         return f"{source}: {message}"
     if isinstance(error["input"], dict):  # a check across a section's keys begins with the key
         return f"{source}: {path}.{message}"
-    return f"{source}: {path}: {message[0].lower() + message[1:]}, got {shown(error['input'])}"
+    return f"{source}: {path}: {message[0].lower() + message[1:]}, got {short_repr(error['input'])}"
 
 
 def _flatten(tree, prefix=""):
@@ -103,7 +103,7 @@ def _first_value(section):
 def parse_overrides(words):
     """['TRAIN.END_EPOCH', '3'] -> {'TRAIN.END_EPOCH': 3}; values are read as YAML."""
     if len(words) % 2:
-        raise UserError(f"overrides come as KEY VALUE pairs; {shown(words[-1])} has no value")
+        raise UserError(f"overrides come as KEY VALUE pairs; {short_repr(words[-1])} has no value")
     values = {}
     for key, word in zip(words[::2], words[1::2], strict=True):
         if key not in KNOWN_KEYS:
@@ -116,7 +116,7 @@ def parse_overrides(words):
         try:
             values[key] = parse_yaml(word)
         except ValueError as error:
-            raise UserError(f"command line: {key}: {shown(word)} is not a YAML value") from error
+            raise UserError(f"command line: {key}: {short_repr(word)} is not a YAML value") from error
     return values
 
 

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, model_serializer, model_validator
 
 from ..core.heatmap import BACKBONE_STRIDE, heatmap_size_of
 from ..core.skeletons import SKELETONS, Skeleton, pair_problem
-from ..utils.files import shown
+from ..utils.files import short_repr
 from .fields import (
     Count,
     Fraction,
@@ -49,7 +49,8 @@ class SkeletonConfig(Record):
         if not self.joints:
             if self.name and self.name not in SKELETONS:
                 known = ", ".join(sorted(SKELETONS))
-                raise ValueError(f"NAME: there is no skeleton {shown(self.name)}; known are {known}, or give JOINTS")
+                name = short_repr(self.name)
+                raise ValueError(f"NAME: there is no skeleton {name}; known are {known}, or give JOINTS")
             for key in sorted(self.model_fields_set - {"name", "joints"}):
                 raise ValueError(f"{key.upper()}: is of a skeleton of one's own, which needs its JOINTS too")
             return self
@@ -65,7 +66,7 @@ class SkeletonConfig(Record):
             for name in names:
                 if name not in self.joints:
                     nearest = difflib.get_close_matches(name, self.joints, n=1, cutoff=0)[0]
-                    raise ValueError(f"{key}: {shown(name)} is not among JOINTS; the nearest is {nearest!r}")
+                    raise ValueError(f"{key}: {short_repr(name)} is not among JOINTS; the nearest is {nearest!r}")
         if len(set(reference)) != len(reference):
             raise ValueError("PCK_REFERENCE: from a joint to itself there is no length")
         mirrored = list(chain(*self.flip_pairs or ()))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..core.skeletons import SKELETONS, Skeleton, pair_problem
 from ..utils.errors import UserError
-from ..utils.files import read_json, shown, what_is_wrong
+from ..utils.files import describe_error, read_json, short_repr
 
 
 def read_skeleton(name):
@@ -30,13 +30,13 @@ def read_skeleton(name):
         if problem:
             raise ValueError(f"flip_pairs: {problem}")
     except (KeyError, ValueError) as error:
-        raise UserError(f"{path}: {what_is_wrong(error)}") from error
+        raise UserError(f"{path}: {describe_error(error)}") from error
     return Skeleton(str(values.get("name") or path.stem), joints, pairs.get("limbs", ()), pairs.get("flip_pairs"))
 
 
 def _names(value, key):
     if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
-        raise ValueError(f"{key}: expected a list of names, got {shown(value)}")
+        raise ValueError(f"{key}: expected a list of names, got {short_repr(value)}")
     if len(set(value)) != len(value):
         raise ValueError(f"{key}: one of them is there twice")
     return tuple(value)
@@ -44,7 +44,7 @@ def _names(value, key):
 
 def _pairs(value, key, joints):
     if not isinstance(value, list):
-        raise ValueError(f"{key}: expected a list of pairs of names, got {shown(value)}")
+        raise ValueError(f"{key}: expected a list of pairs of names, got {short_repr(value)}")
     pairs = tuple(_names(pair, key) for pair in value)
     for pair in pairs:
         if len(pair) != 2:
@@ -52,5 +52,5 @@ def _pairs(value, key, joints):
         for name in pair:
             if name not in joints:
                 nearest = difflib.get_close_matches(name, joints, n=1, cutoff=0)[0]
-                raise ValueError(f"{key}: {shown(name)} is not among the joints; the nearest is {nearest!r}")
+                raise ValueError(f"{key}: {short_repr(name)} is not among the joints; the nearest is {nearest!r}")
     return pairs

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..core.transforms import crop_of_box
 from ..utils.errors import UserError
-from ..utils.files import checked_box, finite, read_json, shown, what_is_wrong
+from ..utils.files import checked_box, describe_error, finite, read_json, short_repr
 from ..utils.image import open_archive
 from .joints_dataset import Persons
 
@@ -68,9 +68,10 @@ def detected_persons(truth, path, joint_count, image_size, pictures, threshold=0
                 continue
             box, score = checked_box(detection["bbox"]), finite(detection["score"], "a score")
             if detection["image_id"] not in truth.images:
-                raise ValueError(f"its image_id {shown(detection['image_id'])} is not among the images of {truth.path}")
+                image_id = short_repr(detection["image_id"])
+                raise ValueError(f"its image_id {image_id} is not among the images of {truth.path}")
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path}: detection {number + 1} of {len(detections)}: {what_is_wrong(error)}") from error
+            raise UserError(f"{path}: detection {number + 1} of {len(detections)}: {describe_error(error)}") from error
         if min(box[2:]) <= 0:
             left_out[NO_AREA].append(number)
         elif score < threshold:

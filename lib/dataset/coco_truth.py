@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..utils.errors import UserError
-from ..utils.files import MAXIMUM_PIXELS, checked_box, finite, read_json, shown, what_is_wrong
+from ..utils.files import MAX_PIXEL_COORDINATE, checked_box, describe_error, finite, read_json, short_repr
 
 LAYOUT = (
     "COCO's pictures and annotations (2017 Train/Val images and annotations) come from cocodataset.org; they go to "
@@ -63,7 +63,7 @@ def read_truth(path, skeleton):
         try:
             images[image["id"]] = str(image["file_name"]), _size(image["width"]), _size(image["height"])
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path}: image {shown(image.get('id'))}: {what_is_wrong(error)}") from error
+            raise UserError(f"{path}: image {short_repr(image.get('id'))}: {describe_error(error)}") from error
     if not images:
         raise UserError(f"{path}: it lists no images")
     category = _category(path, lists["categories"])
@@ -73,7 +73,8 @@ def read_truth(path, skeleton):
             try:
                 annotations.append(_checked(record, images, skeleton))
             except (KeyError, TypeError, ValueError) as error:
-                raise UserError(f"{path}: annotation {shown(record.get('id'))}: {what_is_wrong(error)}") from error
+                which = short_repr(record.get("id"))
+                raise UserError(f"{path}: annotation {which}: {describe_error(error)}") from error
     if lists["annotations"] and not annotations:
         raise UserError(f"{path}: none of its {len(lists['annotations'])} annotations is of a {category['name']}")
     return CocoTruth(Path(path), images, category, annotations)
@@ -88,8 +89,8 @@ def _compact(pairs):
 
 
 def _size(value):
-    if not isinstance(value, (int, float)) or not 0 < value < MAXIMUM_PIXELS:
-        raise ValueError(f"a width or height of {shown(value)}; expected pixels above 0 and below a million")
+    if not isinstance(value, (int, float)) or not 0 < value < MAX_PIXEL_COORDINATE:
+        raise ValueError(f"a width or height of {short_repr(value)}; expected pixels above 0 and below a million")
     return value
 
 
@@ -104,7 +105,7 @@ def _category(path, categories):
 def _checked(record, images, skeleton):
     """An annotation with numbers that can be, and with the skeleton's joints only."""
     if record["image_id"] not in images:
-        raise ValueError(f"its image_id {shown(record['image_id'])} is not among the file's images")
+        raise ValueError(f"its image_id {short_repr(record['image_id'])} is not among the file's images")
     box = checked_box(record["bbox"])
     count, keypoints = len(skeleton.joints), record.get("keypoints")
     last = max(skeleton.indices, default=count - 1)  # of the record's joints that are wanted
@@ -122,7 +123,7 @@ def _checked(record, images, skeleton):
         raise ValueError(
             f"keypoints has {len(keypoints)} numbers, expected {3 * count} (x, y, visibility of {count} joints)"
         )
-    if not (np.abs(keypoints) < MAXIMUM_PIXELS).all() or (keypoints[2::3] < 0).any():
+    if not (np.abs(keypoints) < MAX_PIXEL_COORDINATE).all() or (keypoints[2::3] < 0).any():
         raise ValueError("keypoints holds numbers that are not finite pixels below a million and visibilities from 0")
     area = record.get("area")
     # the file's text and other objects go: what is kept is its own memory

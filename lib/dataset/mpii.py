@@ -6,7 +6,7 @@ import numpy as np
 
 from ..core.transforms import PIXELS_PER_SCALE
 from ..utils.errors import UserError
-from ..utils.files import read_json, shown, what_is_wrong
+from ..utils.files import MAX_PIXEL_COORDINATE, describe_error, read_json, short_repr
 from .joints_dataset import Persons
 
 LAYOUT = (
@@ -14,8 +14,7 @@ LAYOUT = (
     "original repository; they go to data/mpii/images/*.jpg and data/mpii/annot/{train,valid}.json and gt_valid.mat. "
     "To try without them: unzip data/mpii.zip -d data/"
 )
-MAXIMUM_PIXELS = 1e6
-MAXIMUM_SCALE = MAXIMUM_PIXELS / PIXELS_PER_SCALE
+MAXIMUM_SCALE = MAX_PIXEL_COORDINATE / PIXELS_PER_SCALE
 RANGES = "expected finite pixels below a million and a scale above 0"
 
 
@@ -45,11 +44,11 @@ def read_mpii(root, image_set, joint_count=16, data_format="jpg", indices=()):
                 joints[row], visible[row] = _joints_of(record, joint_count, indices)
             if not isinstance(name, str) or not name:
                 raise ValueError("'image' is not a file name")
-            if not (np.abs(center[row]) < MAXIMUM_PIXELS).all() or not 0 < scale[row, 0] < MAXIMUM_SCALE:
-                values = shown(record["center"]), shown(record["scale"])
+            if not (np.abs(center[row]) < MAX_PIXEL_COORDINATE).all() or not 0 < scale[row, 0] < MAXIMUM_SCALE:
+                values = short_repr(record["center"]), short_repr(record["scale"])
                 raise ValueError("center {} or scale {} cannot be; {}".format(*values, RANGES))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise UserError(f"{path}: person {row + 1} of {count}: {what_is_wrong(error)}") from error
+            raise UserError(f"{path}: person {row + 1} of {count}: {describe_error(error)}") from error
         pictures.append(images + name)
 
     boxes = np.column_stack([center - 1 - scale * PIXELS_PER_SCALE / 2, scale * PIXELS_PER_SCALE])
@@ -81,8 +80,8 @@ def _joints_of(record, joint_count, indices):
     if joints.shape != (joint_count, 2) or visible.shape != (joint_count,):
         raise ValueError(
             f"{len(record['joints'])} joints and {len(visible)} visibilities, expected {joint_count} (x, y) and "
-            f"{joint_count} (picture {shown(record.get('image'))})"
+            f"{joint_count} (picture {short_repr(record.get('image'))})"
         )
-    if not (np.isin(visible, (0, 1)).all() and (np.abs(joints[visible > 0]) < MAXIMUM_PIXELS).all()):
+    if not (np.isin(visible, (0, 1)).all() and (np.abs(joints[visible > 0]) < MAX_PIXEL_COORDINATE).all()):
         raise ValueError(f"a visibility is neither 0 nor 1, or a visible joint cannot be; {RANGES}")
     return joints - 1, visible

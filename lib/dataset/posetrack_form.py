@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.skeletons import POSETRACK18
 from ..utils.errors import UserError
-from ..utils.files import MAXIMUM_PIXELS, MOST_WORDS, finite, read_json, what_is_wrong, without_nan
+from ..utils.files import MAX_PIXEL_COORDINATE, MAX_WORDS, describe_error, finite, read_json, without_nan
 from ..utils.runtime import replacing
 
 # What stands in the 17 places of PoseTrack18's files
@@ -66,14 +66,14 @@ def read_frames(path, skeleton):
         try:
             people.setdefault(annotation["image_id"], []).append(_person(annotation, skeleton))
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path}: annotation {number} of {len(annotations)}: {what_is_wrong(error)}") from error
+            raise UserError(f"{path}: annotation {number} of {len(annotations)}: {describe_error(error)}") from error
     frames = {}
     for number, image in enumerate(images, 1):
         try:
             key = image.get("id", image.get("frame_id"))
             frames[key] = _frame(image, people.pop(key, []), len(skeleton.joints))
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path}: image {number} of {len(images)}: {what_is_wrong(error)}") from error
+            raise UserError(f"{path}: image {number} of {len(images)}: {describe_error(error)}") from error
     if people:
         raise UserError(f"{path}: annotations of the image {next(iter(people))!r}, which is not among its images")
     return frames
@@ -85,7 +85,7 @@ def _check_names(path, categories, skeleton):
     names, expected = first.get("keypoints") if isinstance(first, dict) else None, list(place_names(skeleton))
     if names and names != expected:
         found = ", ".join(map(str, names)) if isinstance(names, list) else str(names)
-        raise UserError(f"{path}: its joints are {found[:MOST_WORDS]}; expected {', '.join(expected)}")
+        raise UserError(f"{path}: its joints are {found[:MAX_WORDS]}; expected {', '.join(expected)}")
 
 
 def _person(annotation, skeleton):
@@ -103,7 +103,7 @@ def _person(annotation, skeleton):
     if isinstance(identity, bool) or not isinstance(identity, int):
         raise ValueError(f"a track_id of {identity!r}; expected a whole number")
     places = list(skeleton.indices) or list(range(count))
-    shown = (np.nan_to_num(values[:, 2]) > 0) & (np.abs(values[:, :2]) < MAXIMUM_PIXELS).all(axis=1)
+    shown = (np.nan_to_num(values[:, 2]) > 0) & (np.abs(values[:, :2]) < MAX_PIXEL_COORDINATE).all(axis=1)
     return identity, values[places, :2], shown[places], scores[places], _head_size(annotation.get("bbox_head"))
 
 

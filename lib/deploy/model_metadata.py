@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, fields
 
 from ..core.skeletons import Skeleton, pair_problem
 from ..utils.errors import UserError
-from ..utils.files import shown
-from ..utils.image import DEVIATION, MEAN
+from ..utils.files import short_repr
+from ..utils.image import MEAN, STD
 
 METADATA_KEY = "simple_baselines_pose"
 DECODERS = ("quarter", "dark", "none")
@@ -30,7 +30,7 @@ class ModelMetadata:
     color_rgb: bool = False
     pixel_scale: float = 255.0
     mean: tuple = MEAN
-    deviation: tuple = DEVIATION
+    deviation: tuple = STD
     padding: float = 1.25
     decode: str = "quarter"
     sigma: float = 2.0
@@ -48,19 +48,19 @@ class ModelMetadata:
         for name in ("image_size", "mean", "deviation"):
             values, count = getattr(self, name), 2 if name == "image_size" else 3
             if len(values) != count or not all(_is_number(value) for value in values):
-                return f"{name} is {shown(values)}, expected {count} finite numbers"
+                return f"{name} is {short_repr(values)}, expected {count} finite numbers"
         if not all(isinstance(side, int) for side in self.image_size):
-            return f"image_size is {shown(self.image_size)}, expected whole numbers"
+            return f"image_size is {short_repr(self.image_size)}, expected whole numbers"
         if min(self.image_size) < 1 or min(self.deviation) <= 0:
             return f"image_size {self.image_size} and deviation {self.deviation} must be above 0"
         for name in ("pixel_scale", "padding", "sigma"):
             if not _is_number(getattr(self, name)) or getattr(self, name) <= 0:
-                return f"{name} is {shown(getattr(self, name))}, expected a number above 0"
+                return f"{name} is {short_repr(getattr(self, name))}, expected a number above 0"
         for name in ("color_rgb", "unbiased", "shift_heatmap", "flip_merged"):
             if not isinstance(getattr(self, name), bool):
-                return f"{name} is {shown(getattr(self, name))}, expected true or false"
+                return f"{name} is {short_repr(getattr(self, name))}, expected true or false"
         if self.decode not in DECODERS:
-            return f"decode is {shown(self.decode)}, expected one of {', '.join(DECODERS)}"
+            return f"decode is {short_repr(self.decode)}, expected one of {', '.join(DECODERS)}"
         return ""
 
     def to_json(self):

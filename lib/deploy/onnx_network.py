@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ..utils.errors import UserError
-from ..utils.image import DEVIATION, MEAN, crops_to_input
+from ..utils.image import MEAN, STD, crops_to_input
 from .model_metadata import read_metadata
 from .onnx_session import heatmap_output, no_heatmaps, open_session, picture_input, run_pictures, running_on
 
@@ -79,7 +79,7 @@ def check_metadata(run, config):
             f"{run.path} has the joints of {metadata.skeleton.name} ({', '.join(metadata.skeleton.joints[:3])} ...), "
             f"the experiment those of {skeleton.name} ({', '.join(skeleton.joints[:3])} ...)"
         )
-    if not np.allclose([metadata.mean, metadata.deviation], [MEAN, DEVIATION], rtol=0, atol=1e-3):
+    if not np.allclose([metadata.mean, metadata.deviation], [MEAN, STD], rtol=0, atol=1e-3):
         raise UserError(
             f"{run.path} expects {expects}, minus {list(metadata.mean)}, over {list(metadata.deviation)}, which no "
             "option gives them here"

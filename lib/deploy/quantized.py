@@ -80,7 +80,7 @@ def score(path: Path, config: Config) -> dict[str, float]:
     """The figures of an exported file on the validation set of a configuration."""
     dataset = build_dataset(config, training=False)
     evaluator = build_evaluator(config, dataset.persons)
-    if evaluator.no_truth:
+    if evaluator.skip_reason:
         raise UserError(f"the set {config.dataset.test_set} has no ground truth to score the network by")
     loader = build_loader(config, dataset, training=False)
     try:

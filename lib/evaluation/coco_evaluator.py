@@ -11,7 +11,7 @@ import numpy as np
 from ..core.nms import oks_nms, soft_oks_nms
 from ..core.transforms import PIXELS_PER_SCALE
 from ..utils.errors import UserError
-from ..utils.files import read_json, shown, write_json
+from ..utils.files import read_json, short_repr, write_json
 from ..utils.runtime import make_folder
 
 FIGURES = ("AP", "Ap .5", "AP .75", "AP (M)", "AP (L)", "AR", "AR .5", "AR .75", "AR (M)", "AR (L)")
@@ -47,12 +47,12 @@ class COCOEvaluator:
     name: of the set, for the result file's name.
     """
 
-    main_figure = "AP"
+    primary_metric = "AP"
 
     def __init__(self, truth, persons, skeleton, suppression=Suppression(), name="val2017"):  # noqa: B008, frozen
         self.truth, self.persons, self.skeleton = truth, persons, skeleton
         self.suppression, self.name = suppression, name
-        self.no_truth = "" if truth.annotations else f"{truth.path} has no annotations"
+        self.skip_reason = "" if truth.annotations else f"{truth.path} has no annotations"
         if truth.annotations:
             _import_pycocotools()  # rather now than when a network has run for hours
 
@@ -160,10 +160,10 @@ class COCOEvaluator:
         if not isinstance(entry, dict) or not {"image_id", "category_id", "keypoints", "score"} <= entry.keys():
             return ENTRY
         if not isinstance(entry["image_id"], (int, str)) or entry["image_id"] not in self.truth.images:
-            return f"its image_id {shown(entry['image_id'])} is not among the images of {self.truth.path}"
+            return f"its image_id {short_repr(entry['image_id'])} is not among the images of {self.truth.path}"
         category = self.truth.category
         if entry["category_id"] != category["id"]:
-            return f"its category_id is {shown(entry['category_id'])}, but {category['name']} is {category['id']}"
+            return f"its category_id is {short_repr(entry['category_id'])}, but {category['name']} is {category['id']}"
         numbers = entry["keypoints"]
         if not isinstance(numbers, list) or len(numbers) != count:
             return f"keypoints: expected {count} numbers (x, y, score of {count // 3} joints)"

@@ -1,8 +1,8 @@
 """Evaluators: predictions and ground truth in, {name: value} out. They load no pictures and log nothing.
 
 Each has evaluate(predictions, scores), evaluate_file(path) for saved predictions, save(predictions, scores, folder),
-no_truth (why nothing can be scored, or an empty text), and main_figure: the name of the figure by which one network is
-better than another. COCO's is in coco_evaluator.py.
+skip_reason (why nothing can be scored, or an empty text), and primary_metric: the name of the figure by which one
+network is better than another. COCO's is in coco_evaluator.py.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from ..core.evaluate import head_sizes, pckh_curve
 from ..core.skeletons import MPII_MAT_JOINTS
 from ..utils.errors import UserError
-from ..utils.files import what_is_wrong
+from ..utils.files import describe_error
 from ..utils.mat_file import read_mat
 from .report import read_predictions, write_predictions
 
@@ -24,8 +24,8 @@ AREA_STEPS = 51  # thresholds from 0 to the full one, whose mean is the area und
 class MatPredictions:
     """Predictions in the form of MPII's pred.mat, of a set without ground truth (MPII's test set)."""
 
-    main_figure = "Mean"
-    no_truth = "this set has no ground truth here"
+    primary_metric = "Mean"
+    skip_reason = "this set has no ground truth here"
 
     def evaluate(self, predictions, scores=None):
         """No figures. predictions (N, K, 2), scores (N, K)."""
@@ -48,7 +48,7 @@ class PCKhEvaluator(MatPredictions):
     Raises UserError where the file is missing, is none of MPII's, or has its joints in another order.
     """
 
-    no_truth = ""
+    skip_reason = ""
 
     def __init__(self, path, skeleton):
         self.path, self.skeleton = Path(path), skeleton
@@ -63,7 +63,7 @@ class PCKhEvaluator(MatPredictions):
         except OSError as error:
             raise UserError(f"cannot read the ground truth {self.path}: {error.strerror or error}") from error
         except (KeyError, AttributeError, ValueError, IndexError) as error:
-            reason = what_is_wrong(error)
+            reason = describe_error(error)
             raise UserError(f"{self.path} is not MPII's ground truth in .mat form: {reason}") from error
         counts = len(self.truth), len(self.missing), len(self.sizes)
         if len(set(counts)) > 1 or self.truth.shape[1:] != (*self.missing.shape[1:], 2):
@@ -109,16 +109,16 @@ class PCKEvaluator(MatPredictions):
 
     def __init__(self, persons, skeleton):
         self.persons, self.skeleton = persons, skeleton
-        self.main_figure = f"PCK@{skeleton.pck_threshold:g}"
+        self.primary_metric = f"PCK@{skeleton.pck_threshold:g}"
         if skeleton.pck_reference == "box":
             self.lengths = persons.boxes[:, 2:].max(axis=1)
         else:
             first, second = skeleton.indices_of(skeleton.pck_reference)
             lengths = np.linalg.norm(persons.joints[:, first] - persons.joints[:, second], axis=1)
             self.lengths = np.where((persons.visible[:, [first, second]] > 0).all(axis=1), lengths, 0)
-        self.no_truth = ""
+        self.skip_reason = ""
         if not (self.lengths[:, None] * persons.visible >= 1).any():
-            self.no_truth = f"no person of this set has joints and the PCK_REFERENCE {skeleton.pck_reference}"
+            self.skip_reason = f"no person of this set has joints and the PCK_REFERENCE {skeleton.pck_reference}"
 
     def __len__(self):
         return len(self.persons)
@@ -140,7 +140,7 @@ class PCKEvaluator(MatPredictions):
             predictions[counted], truth[counted], missing[counted], self.lengths[counted], thresholds
         )
         result = {title: _mean(curve[-1, self.skeleton.indices_of(names)]) for title, names in self.skeleton.groups}
-        result[self.main_figure] = _weighted(curve[-1], counts)
+        result[self.primary_metric] = _weighted(curve[-1], counts)
         result["AUC"] = float(np.mean([_weighted(row, counts) for row in curve]))
         result["EPE"] = _mean(np.linalg.norm(predictions - truth, axis=2)[~missing])
         return result

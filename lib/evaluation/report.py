@@ -10,7 +10,7 @@ import numpy as np
 import scipy.io
 
 from ..utils.errors import UserError
-from ..utils.files import what_is_wrong, write_json
+from ..utils.files import describe_error, write_json
 from ..utils.mat_file import read_mat
 from ..utils.runtime import replacing
 
@@ -107,7 +107,7 @@ def read_predictions(path):
     try:
         predictions = np.asarray(read_mat(path)["preds"], dtype=np.float64)
     except (OSError, KeyError, ValueError) as error:
-        raise UserError(f"{path} is not a pred.mat with `preds` in it: {what_is_wrong(error)}") from error
+        raise UserError(f"{path} is not a pred.mat with `preds` in it: {describe_error(error)}") from error
     if predictions.ndim != 3 or predictions.shape[2] < 2:
         raise UserError(f"{path}: preds has shape {predictions.shape}, expected (persons, joints, 2)")
     if not np.isfinite(predictions).all():
@@ -115,10 +115,10 @@ def read_predictions(path):
     return predictions[..., :2] - 1.0
 
 
-def draw_curves(history, path, main_figure="Mean"):
+def draw_curves(history, path, primary_metric="Mean"):
     """Losses, heatmap accuracy and the evaluator's figures over the epochs as a picture.
 
-    history: the run's list of epoch dicts; main_figure: which of the figures is drawn thick.
+    history: the run's list of epoch dicts; primary_metric: which of the figures is drawn thick.
     """
     import matplotlib
 
@@ -133,11 +133,11 @@ def draw_curves(history, path, main_figure="Mean"):
         axis.set(xlabel="epoch", ylabel=label)
         axis.legend()
     axes[0].set_yscale("log")
-    highest = 100 if main_figure != "AP" else 1  # AP is a share, PCK a percentage
+    highest = 100 if primary_metric != "AP" else 1  # AP is a share, PCK a percentage
     for name in history[-1]["results"]:
         if not name.startswith("true_") and name != "EPE":  # pixels do not go on an axis of percentages
             values = [row["results"].get(name) for row in history]
-            axes[2].plot(epochs, values, label=name, linewidth=2.5 if name == main_figure else 1)
+            axes[2].plot(epochs, values, label=name, linewidth=2.5 if name == primary_metric else 1)
     axes[2].set(xlabel="epoch", ylabel="AP and AR" if highest == 1 else "PCK (%)", ylim=(0, highest))
     axes[2].legend(ncols=2, fontsize="small")
     for axis in axes:

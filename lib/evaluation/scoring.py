@@ -19,8 +19,8 @@ from .validation import validate
 def score_predictions(config: Config, experiment_file: str, path: str) -> None:
     """Scores a prediction file (pred.mat or COCO's result form); no network, no images."""
     evaluator = build_evaluator(config)
-    if evaluator.no_truth:
-        raise UserError(f"{path} cannot be scored: {evaluator.no_truth}")
+    if evaluator.skip_reason:
+        raise UserError(f"{path} cannot be scored: {evaluator.skip_reason}")
     results = evaluator.evaluate_file(path)
     folder, log_file, _ = run_folder(config, experiment_file, "valid")
     log = make_logger(log_file)
@@ -67,8 +67,8 @@ def validate_network(
     finally:
         loader.close()
     log.info(f"=> saving predictions to {evaluator.save(predictions, scores, folder)}")
-    if evaluator.no_truth:
-        log.info(f"=> predictions are saved, not scored: {evaluator.no_truth}")
+    if evaluator.skip_reason:
+        log.info(f"=> predictions are saved, not scored: {evaluator.skip_reason}")
         return
     results = evaluator.evaluate(predictions, scores)
     conditions = {"model_file": config.test.model_file, **describe_test(config)}

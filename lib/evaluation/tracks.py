@@ -35,7 +35,7 @@ class PoseTrackEvaluator:
     skeleton: of the K joints; threshold: in head sizes.
     """
 
-    main_figure = "MOTA"
+    primary_metric = "MOTA"
 
     def __init__(self, skeleton, threshold=HEAD_THRESHOLD):
         self.skeleton, self.threshold = skeleton, threshold

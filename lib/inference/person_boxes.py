@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..utils.errors import UserError
-from ..utils.files import MAXIMUM_PIXELS, checked_box, counted, finite, read_json, shown, what_is_wrong
+from ..utils.files import MAX_PIXEL_COORDINATE, checked_box, describe_error, finite, pluralize, read_json, short_repr
 from ..utils.media import image_id_of
 from ..utils.parser import count, number, positive
 from .detector import DetectorSettings, PersonDetector
@@ -84,7 +84,7 @@ class PeopleFinder:
     def __call__(self, frame):
         raise NotImplementedError
 
-    def complaint(self):
+    def warning(self):
         """What to say when the work is done, where the boxes were of no use, otherwise ''."""
         return ""
 
@@ -105,9 +105,9 @@ class GivenBoxes(PeopleFinder):
     def __init__(self, boxes):
         self.boxes = np.array(boxes, dtype=float)
         for box in self.boxes:
-            if not (np.abs(box) < MAXIMUM_PIXELS).all() or min(box[2:]) <= 0:
+            if not (np.abs(box) < MAX_PIXEL_COORDINATE).all() or min(box[2:]) <= 0:
                 raise UserError(f"--bbox {box.tolist()}: expected X Y WIDTH HEIGHT in pixels, width and height above 0")
-        self.line = f"=> {counted(len(boxes), 'box', 'boxes')} from --bbox"
+        self.line = f"=> {pluralize(len(boxes), 'box', 'boxes')} from --bbox"
 
     def __call__(self, frame):
         refuse_outside(self.boxes, frame, "--bbox")
@@ -142,7 +142,7 @@ class FileBoxes(PeopleFinder):
                 box, score = checked_box(detection["bbox"]), finite(detection.get("score", 1.0), "a score")
                 key = image_key(detection["image_id"])
             except (KeyError, TypeError, ValueError) as error:
-                raise UserError(f"{path}: detection {place} of {len(content)}: {what_is_wrong(error)}") from error
+                raise UserError(f"{path}: detection {place} of {len(content)}: {describe_error(error)}") from error
             if detection.get("category_id", PERSON_CATEGORY) != PERSON_CATEGORY:
                 left_out["of another category"] += 1
             elif min(box[2:]) <= 0:
@@ -153,7 +153,7 @@ class FileBoxes(PeopleFinder):
                 self._boxes.setdefault(key, []).append((*box, score))
                 self.count += 1
         reasons = ", ".join(f"{amount} {reason}" for reason, amount in left_out.items() if amount)
-        self.line = f"=> {counted(self.count, 'box', 'boxes')} from {path}"
+        self.line = f"=> {pluralize(self.count, 'box', 'boxes')} from {path}"
         self.line += f"; left out: {reasons}" if reasons else ""
 
     def __call__(self, frame):
@@ -165,7 +165,7 @@ class FileBoxes(PeopleFinder):
         refuse_outside(boxes, frame, f"a box of {self.path}")
         return People(boxes, scores)
 
-    def complaint(self):
+    def warning(self):
         if self.used or not self.count:
             return ""
         name = next(iter(self._boxes))[:60]
@@ -182,7 +182,7 @@ def keys_of(frame):
 def image_key(image_id):
     """An image_id as text: 785, 785.0 and "785" are the same. ValueError where it is none."""
     if isinstance(image_id, bool) or not isinstance(image_id, (int, float, str)):
-        raise ValueError(f"an image_id of {shown(image_id)}; expected a number or a name")
+        raise ValueError(f"an image_id of {short_repr(image_id)}; expected a number or a name")
     if isinstance(image_id, float) and image_id.is_integer():
         image_id = int(image_id)
     return str(image_id)

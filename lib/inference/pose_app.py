@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..utils.errors import ItemError, RunError, UserError
-from ..utils.files import counted
+from ..utils.files import pluralize
 from ..utils.image import read_image
 from ..utils.media import Frame, VideoFile, is_video, refuse_replacing, result_names
 from ..utils.parser import number
@@ -25,7 +25,7 @@ from .pose_results import (
 )
 
 PARTS = ("read", "boxes", "preprocess", "network", "decode", "draw", "write")
-MOST_FRAMES, MOST_BYTES = 16, 2**28  # that wait for persons enough to fill a batch
+MAX_FRAMES, MAX_BYTES = 16, 2**28  # that wait for persons enough to fill a batch
 
 
 def add_result_options(parser, output):
@@ -84,7 +84,7 @@ class PoseApp:
                         self._run_video(video, VideoResults(names[path], video, folder))
         if self.window:
             self.window.close()
-        complaint = self.find_people.complaint()
+        complaint = self.find_people.warning()
         if complaint:
             self._report(complaint)
         return self.problems
@@ -95,7 +95,7 @@ class PoseApp:
         parts = [f"{part} {1000 * seconds[part] / count:.1f}" for part in PARTS if part in seconds]
         return (
             f"=> milliseconds per picture, after a warm-up: {', '.join(parts)} "
-            f"({counted(self.pictures, 'picture', 'pictures')}, {counted(self.persons, 'person', 'people')})"
+            f"({pluralize(self.pictures, 'picture', 'pictures')}, {pluralize(self.persons, 'person', 'people')})"
         )
 
     @contextlib.contextmanager
@@ -170,7 +170,7 @@ class PoseApp:
         with self._tolerating(ItemError):
             with self.clock.part("write"):
                 paths = write_picture_results(name, *results, folder)
-            count = counted(len(people.boxes), "person", "people")
+            count = pluralize(len(people.boxes), "person", "people")
             self.log.info(f"=> {frame.path.name}: {count}, saving {', '.join(map(str, paths))}")
 
     def _run_video(self, video, results):
@@ -182,10 +182,10 @@ class PoseApp:
                 pictures, entries = self._results(frame, people, poses)
                 with self.clock.part("write"):
                     results.write(frame.number, pictures, entries)
-        frames, count = counted(video.place, "frame", "frames"), counted(self.persons - before, "person", "people")
+        frames, count = pluralize(video.place, "frame", "frames"), pluralize(self.persons - before, "person", "people")
         self.log.info(f"=> {path.name}: {frames}, {count}, saving {', '.join(map(str, results.paths))}")
         if self._bad_frames:
-            self._report(f"{counted(len(self._bad_frames), 'frame', 'frames')} of {path}: {self._bad_frames[0]}")
+            self._report(f"{pluralize(len(self._bad_frames), 'frame', 'frames')} of {path}: {self._bad_frames[0]}")
         if video.missing():
             self._report(f"{path}: {video.missing()} of its {video.count} frames could not be read")
 
@@ -202,7 +202,7 @@ def run_app(app, paths, lines):
     problems = app.run(paths)
     app.log.info(app.time_line())
     if problems:
-        app.log.info(f"=> {counted(problems, 'problem', 'problems')}")
+        app.log.info(f"=> {pluralize(problems, 'problem', 'problems')}")
         sys.exit(1)
 
 
@@ -212,7 +212,7 @@ def in_groups(found, batch_size):
     for frame, people in found:
         group.append((frame, people))
         persons, size = persons + len(people.boxes), size + frame.image.nbytes
-        if persons >= batch_size or len(group) >= MOST_FRAMES or size >= MOST_BYTES:
+        if persons >= batch_size or len(group) >= MAX_FRAMES or size >= MAX_BYTES:
             yield group
             group, persons, size = [], 0, 0
     if group:

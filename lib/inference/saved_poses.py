@@ -7,7 +7,16 @@ import numpy as np
 
 from ..core.skeletons import SKELETONS, Skeleton
 from ..utils.errors import UserError
-from ..utils.files import LARGEST_FILE, MAXIMUM_PIXELS, checked_box, counted, finite, read_json, shown, what_is_wrong
+from ..utils.files import (
+    LARGEST_FILE,
+    MAX_PIXEL_COORDINATE,
+    checked_box,
+    describe_error,
+    finite,
+    pluralize,
+    read_json,
+    short_repr,
+)
 from .person_boxes import image_key, keys_of
 
 BY_COUNT = {17: SKELETONS["coco"], 16: SKELETONS["mpii"]}  # of joints, where a file does not name them
@@ -32,13 +41,13 @@ class SavedPoses:
                 box = np.array(checked_box(entry["bbox"])) if entry.get("bbox") is not None else None
                 is_sure = finite(entry.get("score", 1.0), "a score") >= threshold
             except (KeyError, TypeError, ValueError) as error:
-                raise UserError(f"{path}: person {place} of {len(entries)}: {what_is_wrong(error)}") from error
+                raise UserError(f"{path}: person {place} of {len(entries)}: {describe_error(error)}") from error
             left_out += not is_sure
             if is_sure:
                 self._persons.setdefault(key, []).append((box, joints))
                 self.count += 1
         below = f"; left out: {left_out} below the score {threshold:g}" if left_out else ""
-        self.line = f"=> {counted(self.count, 'person', 'people')} from {path}{below}"
+        self.line = f"=> {pluralize(self.count, 'person', 'people')} from {path}{below}"
 
     def of(self, frame):
         """[(box (4,) or None, joints (K, 3) x, y, score), ...] of the people in a Frame; NaN where null was saved."""
@@ -46,7 +55,7 @@ class SavedPoses:
         self.used += len(found)
         return found
 
-    def complaint(self):
+    def warning(self):
         """What to say when the work is done, where the poses were of no use, otherwise ''."""
         if self.used or not self.count:
             return ""
@@ -56,13 +65,13 @@ class SavedPoses:
     def _joints(self, values):
         count = len(self.skeleton.joints)
         if not isinstance(values, list) or len(values) != 3 * count:
-            found = f"{len(values)} numbers" if isinstance(values, list) else shown(values)
+            found = f"{len(values)} numbers" if isinstance(values, list) else short_repr(values)
             raise ValueError(f"keypoints of {found}; expected x, y, score of {count} joints ({self.skeleton.name})")
         # what is not a number was saved as null
         numbers = [np.nan if value is None else finite(value, "keypoints") for value in values]
         joints = np.array(numbers).reshape(count, 3)
-        if (np.abs(joints) > MAXIMUM_PIXELS).any():
-            raise ValueError(f"keypoints beyond {MAXIMUM_PIXELS:.0f} pixels")
+        if (np.abs(joints) > MAX_PIXEL_COORDINATE).any():
+            raise ValueError(f"keypoints beyond {MAX_PIXEL_COORDINATE:.0f} pixels")
         return joints
 
 

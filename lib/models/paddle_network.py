@@ -30,7 +30,7 @@ def build_target(horizontal, vertical):
     return vertical.unsqueeze(3) * horizontal.unsqueeze(2)
 
 
-def highest_places(heatmaps):
+def argmax_places(heatmaps):
     """Where each heatmap (N, K, H, W) is highest, on the device.
 
     Returns index (N, K) int64, counted in reading order and 0 where the maximum is not above 0, and the maxima (N, K).
@@ -49,7 +49,7 @@ def _values_at(heatmaps, places):
 
 
 def _patches(heatmaps, index, reach):
-    """`heatmap.peak_patches` on the device, around places (N, K) as of `highest_places`."""
+    """`heatmap.peak_patches` on the device, around places (N, K) as of `argmax_places`."""
     height, width = heatmaps.shape[2:]
     steps = paddle.arange(-reach, reach + 1)
     rows = ((index // width).unsqueeze(2) + steps).unsqueeze(3)  # (N, K, side, 1)
@@ -91,7 +91,7 @@ class PaddleRun:
         target = build_target(batch["horizontal"], batch["vertical"])
         criterion = JointsMSELoss(use_target_weight)
         loss = float(criterion(heatmaps, target, to_device(batch["target_weight"])))
-        index, maxima = highest_places(heatmaps)
+        index, maxima = argmax_places(heatmaps)
         size = heatmaps.shape[:1:-1]
         peaks = coords_of_index(index.numpy(), size[0])
         patches = _patches(heatmaps, index, reach_of(settings.decode, settings.sigma)).numpy()

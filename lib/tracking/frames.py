@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..utils.errors import UserError
 from ..utils.image import read_image
-from ..utils.media import PICTURE_ENDINGS, USUAL_RATE, Frame, VideoFile
+from ..utils.media import PICTURE_EXTENSIONS, USUAL_RATE, Frame, VideoFile
 
 
 class FrameFolder:
@@ -17,7 +17,7 @@ class FrameFolder:
     def __init__(self, path, rate=USUAL_RATE):
         self.path, self.rate, self.place, self.skipped = Path(path), rate, 0, 0
         found = (file for file in self.path.iterdir() if not file.name.startswith("."))
-        self._files = sorted(file for file in found if file.suffix.lower() in PICTURE_ENDINGS)
+        self._files = sorted(file for file in found if file.suffix.lower() in PICTURE_EXTENSIONS)
         self.count = len(self._files)
         if not self._files:
             raise UserError(f"the folder {path} has no frames: expected pictures such as 000000.jpg")

@@ -14,7 +14,7 @@ import cv2
 from ..dataset.posetrack_form import annotation_entry, write_form
 from ..inference.person_boxes import NOBODY
 from ..utils.errors import RunError, UserError
-from ..utils.files import counted, without_nan
+from ..utils.files import pluralize, without_nan
 from ..utils.media import video_writer
 from ..utils.progress import progress_bar
 from ..utils.runtime import make_folder
@@ -115,11 +115,11 @@ class TrackApp:
         return paths
 
     def _conclude(self, clip, results, paths):
-        people = counted(results.people, "person", "people")
+        people = pluralize(results.people, "person", "people")
         names = ", ".join(str(path) for path in paths.values())
         self.log.info(f"=> {clip.path.name}: {self.frames} frames, {people}, saving {names}")
         if self._bad_frames:
-            self._report(f"{counted(len(self._bad_frames), 'frame', 'frames')} of {clip.path}: {self._bad_frames[0]}")
+            self._report(f"{pluralize(len(self._bad_frames), 'frame', 'frames')} of {clip.path}: {self._bad_frames[0]}")
         if clip.missing():
             self._report(f"{clip.path}: {clip.missing()} of its {clip.count} frames could not be read")
         if results.other_sizes:
@@ -127,7 +127,7 @@ class TrackApp:
                 f"{clip.path}: {results.other_sizes} of its frames not of the first one's size, "
                 f"{clip.size[0]}x{clip.size[1]}; drawn, they are scaled to it"
             )
-        for complaint in (self.find_people.complaint(), self._unused_boxes()):
+        for complaint in (self.find_people.warning(), self._unused_boxes()):
             if complaint:
                 self._report(complaint)
                 break
@@ -153,7 +153,7 @@ def run_tracking(app, lines, place, settings, **options):
         if app.frames:
             app.log.info(app.time_line())
     if problems:
-        app.log.info(f"=> {counted(problems, 'problem', 'problems')}")
+        app.log.info(f"=> {pluralize(problems, 'problem', 'problems')}")
         sys.exit(1)
 
 

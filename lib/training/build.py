@@ -38,15 +38,15 @@ def make_trainer(config: Config, resume_from: str | None, ranks: Ranks | None = 
     train_set = build_dataset(config, training=True)
     valid_set = build_dataset(config, training=False)
     evaluator = build_evaluator(config, valid_set.persons)
-    if evaluator.no_truth:
-        raise UserError(f"DATASET.TEST_SET: {config.dataset.test_set} cannot be validated: {evaluator.no_truth}")
+    if evaluator.skip_reason:
+        raise UserError(f"DATASET.TEST_SET: {config.dataset.test_set} cannot be validated: {evaluator.skip_reason}")
     train_loader = build_loader(config, train_set, True, ranks.rank, ranks.count)
     valid_loader = build_loader(config, valid_set, False, ranks.rank, ranks.count)
     paddle.seed(train.seed)
     scheduler = get_scheduler(train, -(-len(train_loader) // train.accumulate))
     learner = make_learner(config, scheduler, ranks)
     boxes = "annotated" if config.test.use_gt_bbox else config.test.coco_bbox_file
-    measure = {"figure": evaluator.main_figure, "set": config.dataset.test_set, "boxes": boxes}
+    measure = {"figure": evaluator.primary_metric, "set": config.dataset.test_set, "boxes": boxes}
     if resume_from:
         progress, loaded = resume_training(resume_from, learner, scheduler, train, train_loader, measure)
     else:

@@ -9,7 +9,7 @@ import paddle
 
 from ..core.evaluate import accuracy_of_hits, peak_hits
 from ..core.heatmap import coords_of_index, target_peaks
-from ..models.paddle_network import build_target, highest_places, normalize_crops, to_device
+from ..models.paddle_network import argmax_places, build_target, normalize_crops, to_device
 from .ema import WeightAverage
 from .precision import Precision
 from .ranks import Ranks, between_steps
@@ -83,7 +83,7 @@ class Learner:
             if self.average:
                 self.average.update(self.network)
         output = output.detach()
-        index, _ = highest_places(output)
+        index, _ = argmax_places(output)
         measures = paddle.concat([loss.detach().reshape([1]), index.flatten().astype("float32")])
         expected = target_peaks(batch["horizontal"], batch["vertical"])
         return Record(measures, expected, batch["index"], rate, output if keep_heatmaps else None)

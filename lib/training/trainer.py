@@ -90,7 +90,7 @@ class Trainer:
         self.log.info(f"=> saving final model state to {self.folder / FINAL_NAME}")
         if self.progress["history"]:
             write_json(self.progress["history"], self.folder / "history.json")  # perhaps killed before the last one
-            draw_curves(self.progress["history"], self.folder / "curves.png", self.evaluator.main_figure)
+            draw_curves(self.progress["history"], self.folder / "curves.png", self.evaluator.primary_metric)
             self.log.info(f"=> saving curves to {self.folder / 'curves.png'}")
 
     def train_epoch(self, epoch):
@@ -231,7 +231,7 @@ class Trainer:
         self.progress["scaler"] = self.learner.precision.state()
         if not self.learner.ranks.is_first:
             return
-        score, best = row["results"][self.evaluator.main_figure], self.progress["best"]
+        score, best = row["results"][self.evaluator.primary_metric], self.progress["best"]
         self._scalar("valid_loss", row["valid_loss"], row["epoch"])
         self._scalar("valid_accuracy", row["valid_accuracy"], row["epoch"])
         for name, value in row["results"].items():

@@ -10,10 +10,10 @@ import numpy as np
 from .errors import UserError
 from .runtime import replacing
 
-MAXIMUM_PIXELS = 1e6
+MAX_PIXEL_COORDINATE = 1e6
 LARGEST_FILE = 2**31  # bytes; COCO's largest annotation file has 0.46 GB
 DEEPEST = 100  # lists and objects inside one another; COCO's annotations have 5
-MOST_WORDS = 500  # characters of a message about a record: the record may be a megabyte
+MAX_WORDS = 500  # characters of a message about a record: the record may be a megabyte
 NO_BRACKET = bytes(set(range(256)) - set(b'"[]{}'))
 _short = Repr()
 _short.maxlevel, _short.maxstring, _short.maxother, _short.maxlong = 2, 60, 60, 40
@@ -58,32 +58,32 @@ def _depth(data):
     return deepest
 
 
-def shown(value):
+def short_repr(value):
     """A value of a file for a message: short, however long or deep it is."""
     return _short.repr(value)
 
 
-def what_is_wrong(error):
+def describe_error(error):
     """A KeyError, TypeError or ValueError of reading a record, in few words."""
-    return (f"no {error}" if isinstance(error, KeyError) else str(error))[:MOST_WORDS]
+    return (f"no {error}" if isinstance(error, KeyError) else str(error))[:MAX_WORDS]
 
 
 def finite(value, what):
     """A number of a JSON file as a float; ValueError, naming `what` it is, where it is none or not finite."""
     if not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
-        raise ValueError(f"{what} of {shown(value)}; expected a finite number")
+        raise ValueError(f"{what} of {short_repr(value)}; expected a finite number")
     return float(value)
 
 
 def checked_box(value):
     """A box of a JSON file as four floats; ValueError where it cannot be one."""
     good = isinstance(value, list) and len(value) == 4
-    if not good or not all(isinstance(number, (int, float)) and abs(number) < MAXIMUM_PIXELS for number in value):
-        raise ValueError(f"a box of {shown(value)}; expected x, y, width, height in finite pixels below a million")
+    if not good or not all(isinstance(number, (int, float)) and abs(number) < MAX_PIXEL_COORDINATE for number in value):
+        raise ValueError(f"a box of {short_repr(value)}; expected x, y, width, height in finite pixels below a million")
     return [float(number) for number in value]
 
 
-def counted(amount, one, many):
+def pluralize(amount, one, many):
     """An amount in words: 1 box, 2 boxes."""
     return f"{amount} {one if amount == 1 else many}"
 

@@ -16,9 +16,9 @@ from .picture_header import has_whole_chunks, header_size
 
 # Mean and deviation of ImageNet in the order the original code applies them: to the channels as OpenCV reads them (BGR)
 MEAN = (0.485, 0.456, 0.406)
-DEVIATION = (0.229, 0.224, 0.225)
-MOST_PIXELS = 2**28  # of a picture, decoded: 0.8 GB
-MOST_BYTES = 2**30  # of a picture, as it is stored
+STD = (0.229, 0.224, 0.225)
+MAX_PIXELS = 2**28  # of a picture, decoded: 0.8 GB
+MAX_BYTES = 2**30  # of a picture, as it is stored
 LONGEST_SIDE = 2**15 - 2  # OpenCV cannot warp longer ones
 HEADER_BYTES = 2**14  # that mostly hold a picture's size; a thumbnail before it may be larger
 JPEG_START, PNG_START = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
@@ -58,8 +58,8 @@ def read_bytes(path, most=-1):
 def _read_member(archive, member, most):
     if ".." in PurePosixPath(member).parts:
         raise ValueError("its name leaves the archive's folder")
-    if archive.getinfo(member).file_size > MOST_BYTES:  # a small archive may hold a terabyte of zeros
-        raise ValueError(f"it has more than {MOST_BYTES >> 30} GB")
+    if archive.getinfo(member).file_size > MAX_BYTES:  # a small archive may hold a terabyte of zeros
+        raise ValueError(f"it has more than {MAX_BYTES >> 30} GB")
     with archive.open(member) as file:
         return file.read(most)
 
@@ -129,10 +129,10 @@ def _decode(path, data, flags):
 
 
 def _refuse_huge(path, width, height):
-    if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE:
+    if width * height > MAX_PIXELS or max(width, height) > LONGEST_SIDE:
         raise UserError(
             f"the picture {path} has {width}x{height} pixels; the most are {LONGEST_SIDE} on a side and "
-            f"{MOST_PIXELS // 10**6} million in all: make it smaller"
+            f"{MAX_PIXELS // 10**6} million in all: make it smaller"
         )
 
 
@@ -172,7 +172,7 @@ def picture_size(path):
         raise UserError(f"the picture {path} cannot be read: {type(error).__name__}") from error
 
 
-def normalization(pixel_scale=255.0, mean=MEAN, deviation=DEVIATION):
+def normalization(pixel_scale=255.0, mean=MEAN, deviation=STD):
     """(factor, offset), each (3,) float32: normalised = pixel * factor + offset, per channel.
 
     The same as (pixel / pixel_scale - mean) / deviation. The earlier Paddle port used a pixel_scale of 1.
@@ -190,7 +190,7 @@ def crop_person(image, matrix, output_size, color_rgb=False):
     return np.ascontiguousarray(crop[..., ::-1]) if color_rgb else crop
 
 
-def crops_to_input(crops, pixel_scale=255.0, mean=MEAN, deviation=DEVIATION):
+def crops_to_input(crops, pixel_scale=255.0, mean=MEAN, deviation=STD):
     """uint8 crops (N, h, w, 3) in the network's colour order -> its input (N, 3, h, w) float32."""
     factor, offset = normalization(pixel_scale, mean, deviation)
     count, height, width, channels = crops.shape

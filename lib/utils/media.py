@@ -14,16 +14,18 @@ import numpy as np
 from .errors import ItemError, RunError, UserError
 from .runtime import replacing
 
-PICTURE_ENDINGS = frozenset((".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"))
-COUNTED_ENDINGS = frozenset((".mp4", ".m4v", ".mov", ".avi"))  # of videos with a table of their frames
-VIDEO_ENDINGS = COUNTED_ENDINGS | {".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv"}
-RESULT_ENDINGS = ("_pose.jpg", "_pose.json", "_pose.mp4", "_pose.jsonl", "_heatmaps.jpg", "_heatmaps.mp4")
+PICTURE_EXTENSIONS = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
+)
+COUNTED_EXTENSIONS = frozenset((".mp4", ".m4v", ".mov", ".avi"))  # of videos with a table of their frames
+VIDEO_EXTENSIONS = COUNTED_EXTENSIONS | {".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv"}
+RESULT_SUFFIXES = ("_pose.jpg", "_pose.json", "_pose.mp4", "_pose.jsonl", "_heatmaps.jpg", "_heatmaps.mp4")
 USUAL_RATE = 25.0  # frames a second where a video does not say
 ATTEMPTS = 100  # at a frame that cannot be decoded, before the video is taken to be at its end
 FEW_FRAMES = 0.01  # the share by which the number of frames in a video's header may be wrong
 LONGEST_VIDEO_SIDE = 8190  # MPEG-4 has 13 bits for a side, and our sides are even
 PROBE = 2**16  # bytes, more than an empty video takes
-MOST_TICKS = 2**16 - 1  # a second: MPEG-4 has 16 bits for them
+MAX_TICKS = 2**16 - 1  # a second: MPEG-4 has 16 bits for them
 
 # FFmpeg reads it when the first video is opened: what is wrong is said here, in one line
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -40,7 +42,7 @@ class Frame:
 
 def is_video(path):
     """Whether a file is a video, by its name's ending."""
-    return path.suffix.lower() in VIDEO_ENDINGS
+    return path.suffix.lower() in VIDEO_EXTENSIONS
 
 
 def image_id_of(path):
@@ -64,7 +66,7 @@ def find_media(place):
         found = [Path(name) for name in glob.glob(str(place), recursive=True)]
     else:
         raise UserError(f"cannot read the picture {place}: there is no such file or folder")
-    endings = PICTURE_ENDINGS | VIDEO_ENDINGS
+    endings = PICTURE_EXTENSIONS | VIDEO_EXTENSIONS
     paths = sorted(file for file in found if file.suffix.lower() in endings and file.is_file())
     if not paths:
         raise UserError(f"{place}: no picture or video is there")
@@ -86,7 +88,7 @@ def refuse_replacing(paths, names, folder, box_file=None):
     """Raises UserError where a result in `folder`, named as `result_names` says, would be one of the inputs itself."""
     inputs = {Path(path).resolve() for path in (*paths, *([box_file] if box_file else []))}
     for name in names.values():
-        for ending in RESULT_ENDINGS:
+        for ending in RESULT_SUFFIXES:
             result = folder / f"{name}{ending}"
             if result.resolve() in inputs:
                 raise UserError(f"{result} is one of the inputs: choose another --output")
@@ -106,7 +108,7 @@ class VideoFile:
         rate, count = (self.capture.get(key) for key in (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT))
         self.rate = rate if math.isfinite(rate) and 0 < rate <= 1000 else USUAL_RATE
         self.count = int(count) if math.isfinite(count) and count > 0 else 0
-        self.counted = Path(path).suffix.lower() in COUNTED_ENDINGS
+        self.counted = Path(path).suffix.lower() in COUNTED_EXTENSIONS
         self._first = self._next()
         if self._first is None:
             self.close()
@@ -178,12 +180,12 @@ class VideoWriter:
 def writable_rate(rate):
     """The frame rate next to `rate` that a cv2.VideoWriter takes for .mp4.
 
-    OpenCV makes a decimal fraction of it, of at most three places, and MPEG-4 holds numerators up to MOST_TICKS:
+    OpenCV makes a decimal fraction of it, of at most three places, and MPEG-4 holds numerators up to MAX_TICKS:
     119.997 becomes 120, and 30000/1001 is 29.97, a second wrong in eleven days.
     """
     for unit in (1000, 100, 10, 1):
         ticks = round(rate * unit)
-        if ticks <= MOST_TICKS:
+        if ticks <= MAX_TICKS:
             break
     return max(2, ticks) / unit  # OpenCV takes 0.001 for 0
 

@@ -3,7 +3,7 @@
 import yaml
 
 LARGEST_TEXT = 2**20  # characters
-MOST_VALUES = 20_000  # with those that aliases repeat: nine lists of nine aliases each stand for 387 million
+MAX_VALUES = 20_000  # with those that aliases repeat: nine lists of nine aliases each stand for 387 million
 
 
 def parse_yaml(text):
@@ -32,8 +32,8 @@ class _BoundedLoader(yaml.SafeLoader):
         if is_alias and node not in self._sizes:
             raise ValueError("an alias stands for what it is a part of")
         self._count += self._sizes[node] if is_alias else 1
-        if self._count > MOST_VALUES:
-            raise ValueError(f"it has more than {MOST_VALUES} values, with those that its aliases repeat")
+        if self._count > MAX_VALUES:
+            raise ValueError(f"it has more than {MAX_VALUES} values, with those that its aliases repeat")
         if not is_alias:
             self._sizes[node] = self._count - before
         return node

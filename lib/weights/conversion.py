@@ -11,7 +11,7 @@ import numpy as np
 from ..config.config import read_config
 from ..config.schema import Config, ModelConfig
 from ..utils.errors import UserError
-from ..utils.image import DEVIATION, MEAN
+from ..utils.image import MEAN, STD
 from ..utils.runtime import make_folder, replacing
 from .convert import KIND_WORDS, PICTURES, depth_of
 from .weight_record import WeightRecord, file_digest, parse_record, read_record, record_path, write_record
@@ -110,7 +110,7 @@ def describe_source(source: Path, kind: str) -> tuple[dict[str, Any], str]:
             pass  # of somebody else's program
         else:
             order = "RGB" if run.dataset.color_rgb else "BGR"
-            pictures = dict(zip(PICTURE_KEYS, (order, run.dataset.pixel_scale, MEAN, DEVIATION), strict=True))
+            pictures = dict(zip(PICTURE_KEYS, (order, run.dataset.pixel_scale, MEAN, STD), strict=True))
             return {"kind": "ours", "style": run.model.style, **pictures}, "config.yaml beside it"
     return {"kind": kind, **dict(zip(PICTURE_KEYS, PICTURES[kind], strict=True))}, f"usual for {KIND_WORDS[kind]}"
 
@@ -125,7 +125,7 @@ def make_record(arguments: argparse.Namespace, config: Config, kind: str) -> Wei
     if arguments.color_order:
         account["color_order"] = arguments.color_order.upper()
     if arguments.pixel_scale not in (None, account["pixel_scale"]):
-        account |= {"pixel_scale": arguments.pixel_scale, "mean": MEAN, "deviation": DEVIATION}
+        account |= {"pixel_scale": arguments.pixel_scale, "mean": MEAN, "deviation": STD}
     record = WeightRecord(
         **account,
         source=Path(arguments.source).name,

@@ -13,19 +13,19 @@ from pathlib import Path
 import numpy as np
 
 from ..utils.errors import UserError
-from ..utils.image import DEVIATION, MEAN
+from ..utils.image import MEAN, STD
 from .weight_record import Three
 from .weights import read_weights
 
 # What the weights of each kind expect of a picture: colour order, what pixels are divided by, mean, deviation
 CAFFE_MEAN: Three = (103.939, 116.779, 123.68)  # of ImageNet's pixels, 0 to 255, in BGR
 PICTURES = {
-    "original": ("BGR", 255.0, MEAN, DEVIATION),
-    "mmpose": ("RGB", 255.0, MEAN, DEVIATION),
-    "torchvision": ("RGB", 255.0, MEAN, DEVIATION),
+    "original": ("BGR", 255.0, MEAN, STD),
+    "mmpose": ("RGB", 255.0, MEAN, STD),
+    "torchvision": ("RGB", 255.0, MEAN, STD),
     "caffe": ("BGR", 1.0, CAFFE_MEAN, (1.0, 1.0, 1.0)),
-    "paddle": ("BGR", 1.0, MEAN, DEVIATION),  # the earlier port forgot the division
-    "paddle.vision": ("RGB", 255.0, MEAN, DEVIATION),
+    "paddle": ("BGR", 1.0, MEAN, STD),  # the earlier port forgot the division
+    "paddle.vision": ("RGB", 255.0, MEAN, STD),
 }
 KIND_WORDS = {
     "original": "the original PyTorch code",

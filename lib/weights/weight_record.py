@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..config.config import read_config
 from ..utils.errors import UserError
 from ..utils.files import write_json
-from ..utils.image import DEVIATION, MEAN
+from ..utils.image import MEAN, STD
 
 Three = tuple[float, float, float]
 
@@ -50,7 +50,7 @@ class WeightRecord(BaseModel):
 
     def has_our_normalization(self):
         """Whether mean and deviation are the only ones that the pictures get here."""
-        return np.allclose([self.mean, self.deviation], [MEAN, DEVIATION], rtol=0, atol=1e-3)
+        return np.allclose([self.mean, self.deviation], [MEAN, STD], rtol=0, atol=1e-3)
 
 
 def record_path(weight_file):

@@ -36,7 +36,7 @@ from lib.dataset.augment import sample_generator
 from lib.dataset.build import build_dataset
 from lib.dataset.crop_cache.cache import open_cache
 from lib.dataset.regions import crop_region, read_region
-from lib.utils.image import DEVIATION, MEAN, REDUCED_FLAGS, read_bytes
+from lib.utils.image import MEAN, REDUCED_FLAGS, STD, read_bytes
 from lib.utils.runtime import run_script
 
 EXPERIMENT = ROOT / "experiments/mpii/resnet50/256x256_d256x3_adam_lr1e-3.yaml"
@@ -95,7 +95,7 @@ def plain_sample(dataset, key):
             joints[joint] = affine_transform(joints[joint], matrix)
     stride = np.divide(settings.image_size, settings.heatmap_size)
     target, weight = plain_targets(joints, visible, settings.heatmap_size, stride, settings.sigma)
-    mean, deviation = np.float32(MEAN)[:, None, None], np.float32(DEVIATION)[:, None, None]
+    mean, deviation = np.float32(MEAN)[:, None, None], np.float32(STD)[:, None, None]
     values = (crop.transpose(2, 0, 1).astype(np.float32) / 255 - mean) / deviation
     return crop, np.ascontiguousarray(values), target, weight
 

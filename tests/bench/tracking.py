@@ -27,7 +27,7 @@ from lib.utils.files import write_json
 
 DROPPED, FALSE, NOISE = 0.2, 0.05, 3.0
 FIRST_SEED = 1000
-LEAST_OVERLAP = 0.3  # of a box with the person that the stand-in sees in it
+MIN_OVERLAP = 0.3  # of a box with the person that the stand-in sees in it
 COLUMNS = ("MOTA", "MOTP", "Precision", "Recall", "IDF1", "mAP", "Switches", "Brought back")
 
 
@@ -85,7 +85,7 @@ class StandIn:
         if scene.people:
             overlaps = box_overlaps(boxes, np.array([person.box for person in scene.people]))
             for row, values in enumerate(overlaps):
-                if values.max() >= LEAST_OVERLAP:
+                if values.max() >= MIN_OVERLAP:
                     keypoints[row], scores[row] = scene.poses[values.argmax()]
         return keypoints, scores
 

@@ -204,9 +204,9 @@ def test_nothing_found_is_zero_everywhere():
 
 def test_a_set_without_annotations_says_so():
     truth = truth_of(two_persons(17), COCO)
-    assert not COCOEvaluator(truth, None, COCO).no_truth
+    assert not COCOEvaluator(truth, None, COCO).skip_reason
     truth.annotations = []
-    assert "no annotations" in COCOEvaluator(truth, None, COCO).no_truth
+    assert "no annotations" in COCOEvaluator(truth, None, COCO).skip_reason
 
 
 # -- scores and suppression ------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def test_by_default_the_whole_picture_is_one_persons_box_and_the_line_says_so(fi
     found = finder()
     people = found(frame())
     assert people.boxes.tolist() == [[0, 0, 200, 100]] and people.scores.tolist() == [1]
-    assert found.line == "=> the whole picture is taken as one person's box" and found.complaint() == ""
+    assert found.line == "=> the whole picture is taken as one person's box" and found.warning() == ""
 
 
 def test_given_boxes_are_those_of_every_picture(finder):
@@ -110,7 +110,7 @@ def test_a_files_boxes_go_to_the_pictures_they_name(write):
     assert found(frame("dog.png")).boxes.tolist() == [[9, 9, 9, 9]]
     assert found(frame("clip.mp4", 3)).boxes.tolist() == [[2, 2, 2, 2]]
     assert found(frame("dog.jpg")).boxes.shape == found(frame("000000000785.mp4", 0)).boxes.shape == (0, 4)
-    assert found.complaint() == ""
+    assert found.warning() == ""
 
 
 def test_what_is_left_out_of_a_file_is_said(write, finder):
@@ -127,9 +127,9 @@ def test_what_is_left_out_of_a_file_is_said(write, finder):
 def test_a_file_that_names_none_of_the_pictures_is_complained_of(write):
     found = FileBoxes(write(detection()), 0.3)
     found(frame("cat.jpg"))
-    assert "no picture here has an image_id of its boxes (such as 785)" in found.complaint()
+    assert "no picture here has an image_id of its boxes (such as 785)" in found.warning()
     empty = FileBoxes(write(), 0.3)
-    assert empty(frame()).boxes.shape == (0, 4) and empty.complaint() == ""
+    assert empty(frame()).boxes.shape == (0, 4) and empty.warning() == ""
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from disk import full_disk
 from lib.core.predictor import PosePredictor, PoseSettings
 from lib.core.skeletons import Skeleton
 from lib.inference.person_boxes import NOBODY, FileBoxes, GivenBoxes, People, PeopleFinder, WholePicture
-from lib.inference.pose_app import MOST_FRAMES, PoseApp, in_groups, run_app
+from lib.inference.pose_app import MAX_FRAMES, PoseApp, in_groups, run_app
 from lib.inference.pose_results import ResultSettings
 from lib.utils.errors import ItemError, RunError, UserError
 from lib.utils.media import Frame, VideoFile
@@ -337,7 +337,7 @@ def found(*counts, side=1):
     ("counts", "sizes"),
     [
         ([1, 1, 1, 1, 1], [4, 1]), ([9, 1], [1, 1]), ([0, 0, 0], [3]), ([0, 3, 2, 0], [3, 1]), ([], []),
-        ([0] * (MOST_FRAMES + 1), [MOST_FRAMES, 1]),
+        ([0] * (MAX_FRAMES + 1), [MAX_FRAMES, 1]),
     ],
 )  # fmt: skip
 def test_frames_are_gathered_until_their_persons_fill_a_batch(counts, sizes):

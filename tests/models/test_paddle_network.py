@@ -7,7 +7,7 @@ import pytest
 from lib.core.heatmap import gaussian_vectors, generate_target
 from lib.core.predictor import PoseSettings, predict_heatmaps
 from lib.evaluation.validation import measure_on_host
-from lib.models.paddle_network import PaddleRun, build_target, highest_places, normalize_crops
+from lib.models.paddle_network import PaddleRun, argmax_places, build_target, normalize_crops
 from lib.utils.image import crops_to_input
 
 
@@ -83,7 +83,7 @@ def test_a_batch_is_measured_on_the_device_as_it_is_without_it(flip_pairs, decod
 
 
 def test_heatmaps_that_are_nowhere_above_zero_have_their_peak_in_the_first_pixel_on_the_device_too():
-    index, maxima = highest_places(paddle.to_tensor(np.float32([[[[-2, -1], [-3, -4]], [[0, 0], [0, 0.5]]]])))
+    index, maxima = argmax_places(paddle.to_tensor(np.float32([[[[-2, -1], [-3, -4]], [[0, 0], [0, 0.5]]]])))
     assert index.numpy().tolist() == [[0, 3]] and maxima.numpy().tolist() == [[-1, 0.5]]
 
 

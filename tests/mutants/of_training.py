@@ -105,8 +105,7 @@ TRAINING = (
     ),
     Mutant(
         "resume-forgets-best", RUN, "the first epoch after a pause becomes the best",
-        "load_checkpoint(resume_from, *state, warnings.append)",
-        'load_checkpoint(resume_from, *state, warnings.append) | {"best": None}', GOING_ON,
+        "learner.average, warnings.append)", 'learner.average, warnings.append) | {"best": None}', GOING_ON,
     ),
     Mutant(
         "checksum-not-compared", "lib/weights/checksum.py", "a checkpoint with a changed bit is gone on from",

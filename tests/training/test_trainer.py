@@ -66,7 +66,7 @@ def still(overrides):
 class Evaluator:
     """Gives the scores of a list in turn, and keeps the trainer's final bias at each of them."""
 
-    main_figure = "Mean"
+    primary_metric = "Mean"
 
     def __init__(self, scores):
         self.scores, self.trainer, self.biases = iter(scores), None, []
@@ -238,7 +238,7 @@ def test_going_on_with_another_measure_begins_the_best_anew_and_says_so(data, re
     line, trainer = resume(overrides)
     assert "with epoch 1; its best score was of another set or figure, so the best begins anew" in line
     assert (trainer.progress["best"], trainer.progress["epoch"]) == (None, 1)
-    assert trainer.progress["measure"]["figure"] == trainer.evaluator.main_figure
+    assert trainer.progress["measure"]["figure"] == trainer.evaluator.primary_metric
 
 
 @pytest.mark.parametrize("with_measure", [True, False])

@@ -9,7 +9,7 @@ import pytest
 
 from lib.core.transforms import get_affine_transform
 from lib.utils.errors import UserError
-from lib.utils.image import DEVIATION, MEAN, crop_person, crops_to_input, normalization, picture_size, read_image
+from lib.utils.image import MEAN, STD, crop_person, crops_to_input, normalization, picture_size, read_image
 
 
 def picture(height=40, width=60, seed=0):
@@ -132,7 +132,7 @@ def test_normalisation_is_the_published_formula(pixel_scale):
     crops = picture().reshape(1, 40, 60, 3)
     values = crops_to_input(crops, pixel_scale)
     assert values.shape == (1, 3, 40, 60) and values.dtype == np.float32 and values.flags.c_contiguous
-    expected = (crops.astype(np.float64) / pixel_scale - MEAN) / DEVIATION
+    expected = (crops.astype(np.float64) / pixel_scale - MEAN) / STD
     np.testing.assert_allclose(values, expected.transpose(0, 3, 1, 2), rtol=1e-5, atol=1e-4)
 
 
@@ -142,7 +142,7 @@ def test_the_first_channel_takes_the_published_constants_without_swapping_colour
     values = crops_to_input(blue)[0, :, 0, 0]
     np.testing.assert_allclose(values, [(1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225], atol=1e-5)
     assert factor.dtype == offset.dtype == np.float32
-    np.testing.assert_allclose(255 * factor + offset, (1 - np.array(MEAN)) / DEVIATION, atol=1e-5)  # white
+    np.testing.assert_allclose(255 * factor + offset, (1 - np.array(MEAN)) / STD, atol=1e-5)  # white
 
 
 def test_a_crop_is_width_by_height_and_black_outside_the_picture():
@@ -175,7 +175,7 @@ def test_a_member_that_leaves_the_archives_folder_is_refused(tmp_path):
 
 
 def test_a_member_that_grows_without_end_is_refused_before_it_does(tmp_path, monkeypatch):
-    monkeypatch.setattr("lib.utils.image.MOST_BYTES", 10_000)
+    monkeypatch.setattr("lib.utils.image.MAX_BYTES", 10_000)
     with zipfile.ZipFile(tmp_path / "images.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.jpg", bytes(10_001))
     with pytest.raises(UserError, match=r"a\.jpg: it has more than"):

@@ -7,12 +7,12 @@ import pytest
 from lib.config.config import dump_config
 from lib.config.schema import Config, DatasetConfig, ModelConfig, TestConfig
 from lib.utils.errors import UserError
-from lib.utils.image import DEVIATION, MEAN
+from lib.utils.image import MEAN, STD
 from lib.weights.weight_record import WeightRecord, check_record, file_digest, parse_record, read_record, write_record
 
 VALUES = {
     "source": "w.pth", "kind": "mmpose", "part": "pose network", "color_order": "RGB", "mean": MEAN,
-    "deviation": DEVIATION, "pixel_scale": 255.0, "style": "pytorch", "depth": 50, "joint_count": 16,
+    "deviation": STD, "pixel_scale": 255.0, "style": "pytorch", "depth": 50, "joint_count": 16,
     "image_size": (256, 256), "sha256": "",
 }  # fmt: skip
 CAFFE = {"kind": "caffe", "part": "backbone", "color_order": "BGR", "pixel_scale": 1.0, "joint_count": None,

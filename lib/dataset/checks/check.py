@@ -14,12 +14,12 @@ from ...utils.image import picture_size
 from ...utils.progress import progress_bar
 from ..coco import NO_AREA
 from ..joints_dataset import Persons, missing_pictures
-from .left_right import ENOUGH_PERSONS, LEAST_FACING, facing_share, swap_gains
+from .left_right import MIN_FACING, MIN_PERSONS, facing_share, swap_gains
 
 SMALL_BOX = 16  # pixels on the longer side, below which there is nothing to learn from
 BORDER = 1.0  # pixels a joint may lie outside: sources differ in whether they count from 0, 1 or a pixel's corner
 SAME_BOX = 0.9  # intersection over union of the boxes of a person annotated twice
-MOST_EXAMPLES = 1000  # that are kept for the JSON file
+MAX_EXAMPLES = 1000  # that are kept for the JSON file
 
 
 @dataclass
@@ -88,7 +88,7 @@ def _base_name(picture):
 def _finding(name, what, rows, total, describe):
     """A Finding of persons: `rows` (indices), worst first; describe: row -> text."""
     rows = [int(row) for row in rows]
-    return Finding(name, what, len(rows), total, [describe(row) for row in rows[:MOST_EXAMPLES]], rows)
+    return Finding(name, what, len(rows), total, [describe(row) for row in rows[:MAX_EXAMPLES]], rows)
 
 
 def _check_pictures(pictures):
@@ -104,7 +104,7 @@ def _check_pictures(pictures):
                 except UserError as error:
                     broken[picture] = str(error)
     known = np.array([sizes.get(picture) or (np.nan, np.nan) for picture in pictures], dtype=float)
-    names = [_base_name(picture) for picture in missing[:MOST_EXAMPLES]]
+    names = [_base_name(picture) for picture in missing[:MAX_EXAMPLES]]
     what = "pictures are missing" + (_absent_place(missing[0]) if missing else "")
     return known.reshape(-1, 2), [
         Finding("missing", what, len(missing), len(different), names, []),
@@ -125,7 +125,7 @@ def _check_joints(persons, skeleton, sizes):
         outside = seen & (over > BORDER)
     rows, columns = np.nonzero(outside)
     order = np.argsort(-over[rows, columns], kind="stable")
-    examples = [_joint_name(persons, skeleton, sizes, rows[at], columns[at]) for at in order[:MOST_EXAMPLES]]
+    examples = [_joint_name(persons, skeleton, sizes, rows[at], columns[at]) for at in order[:MAX_EXAMPLES]]
     concerned = list(dict.fromkeys(int(row) for row in rows[order]))
     what = "annotated joints lie outside their picture"
     never = [name for name, count in zip(skeleton.joints, seen.sum(axis=0), strict=True) if not count]
@@ -153,7 +153,7 @@ def _check_boxes(persons, sizes):
         return f"{person_name(persons, row)} " + " ".join(f"{value:.0f}" for value in persons.boxes[row])
 
     left_out = persons.left_out.get(NO_AREA, [])
-    names = [f"annotation {number}" for number in left_out[:MOST_EXAMPLES]]
+    names = [f"annotation {number}" for number in left_out[:MAX_EXAMPLES]]
     records = len(persons) + sum(map(len, persons.left_out.values()))
     kinds = (
         ("no area", "boxes (x y width height) have no area", empty),
@@ -200,7 +200,7 @@ def _check_sides(persons, skeleton, facing):
     what = "persons look as if left and right were exchanged, or crossed (in MPII's own validation set 0.6%)"
     findings = [_finding("swapped", what, rows[np.argsort(-best[rows], kind="stable")], len(persons), describe)]
     share, count = facing
-    if share is not None and count >= ENOUGH_PERSONS and share < LEAST_FACING:
+    if share is not None and count >= MIN_PERSONS and share < MIN_FACING:
         what = (
             "persons have their left joints right of the right ones, as people who face the camera do (in photographs "
             "about 70%): DATASET.SKELETON may name left and right the wrong way round, or the pictures are mirrored"

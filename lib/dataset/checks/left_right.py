@@ -17,23 +17,23 @@ from ...utils.errors import UserError
 # of hips: long limbs side by side are almost as long when crossed, and a lower bar takes more crossed legs for
 # exchanged ones.
 LENGTH_RATIO = 0.85
-LEAST_GAIN = 0.2
+MIN_GAIN = 0.2
 # People face the camera in most pictures: left joints lie right of the right ones in 72% of MPII's validation persons
 # and 67% of LSP-extended's; with the names exchanged it would be 28 and 33%.
-LEAST_FACING, ENOUGH_PERSONS = 0.4, 50
+MIN_FACING, MIN_PERSONS = 0.4, 50
 # When a set is refused for its sides: by so many persons at least, so many deviations of chance from the bound
-ENOUGH_TO_REFUSE, DEVIATIONS = 200, 3.0
-MOST_PERSONS = 5000  # that are looked at, evenly through the set
+MIN_TO_REFUSE, DEVIATIONS = 200, 3.0
+MAX_PERSONS = 5000  # that are looked at, evenly through the set
 # Two pairs of a body point the same way: of MPII's validation persons in 78 to 96%, of LSP-extended's in 74 to 95%, by
 # pairs (wrists and ankles least, shoulders and elbows most); with one of the two exchanged it is the rest
-LEAST_AGREEMENT = 0.5
+MIN_AGREEMENT = 0.5
 
 
 def swap_gains(joints, visible, skeleton):
     """(N, P): how much shorter a pair's limbs were with its two joints exchanged, as a share of the person's extent.
 
     joints (N, K, 2), visible (N, K); the extent is the longer side of the joints' box. 0 where it is not much shorter
-    (LENGTH_RATIO, LEAST_GAIN), or a limb's end is not annotated. Only limbs to another pair count: those to a joint in
+    (LENGTH_RATIO, MIN_GAIN), or a limb's end is not annotated. Only limbs to another pair count: those to a joint in
     the middle are the same either way.
     """
     seen = visible > 0
@@ -49,7 +49,7 @@ def swap_gains(joints, visible, skeleton):
             annotated += known * (_length(joints, one, end) + _length(joints, other, twin[end]))
             exchanged += known * (_length(joints, other, end) + _length(joints, one, twin[end]))
         gain = (annotated - exchanged) / extent
-        gains[:, column] = np.where((exchanged < LENGTH_RATIO * annotated) & (gain > LEAST_GAIN), gain, 0)
+        gains[:, column] = np.where((exchanged < LENGTH_RATIO * annotated) & (gain > MIN_GAIN), gain, 0)
     return gains
 
 
@@ -85,16 +85,16 @@ def refuse_mirrored(joints, visible, skeleton, what):
     joints (N, K, 2), visible (N, K); what: the set, for the message. Either most bodies have two pairs that point to
     opposite sides, or far fewer persons face the camera than turn their back on it. Single persons prove nothing.
     """
-    rows = np.unique(np.linspace(0, len(joints) - 1, min(len(joints), MOST_PERSONS)).astype(int))
+    rows = np.unique(np.linspace(0, len(joints) - 1, min(len(joints), MAX_PERSONS)).astype(int))
     joints, visible = joints[rows], visible[rows]
     share, count, *names = min(_pair_agreements(joints, visible, skeleton), default=(1.0, 0))
-    if share < LEAST_AGREEMENT:
+    if share < MIN_AGREEMENT:
         raise UserError(
             f"{what}: in {100 - 100 * share:.0f}% of its persons {names[0]} and {names[1]} lie the other way round "
             f"than {names[2]} and {names[3]}: are the joints in the skeleton's order? check_dataset.py draws them"
         )
     share, count = facing_share(joints, visible, skeleton)
-    if share is not None and count >= ENOUGH_TO_REFUSE and share + _chance(count) < LEAST_FACING:
+    if share is not None and count >= MIN_TO_REFUSE and share + _chance(count) < MIN_FACING:
         raise UserError(
             f"{what}: only {100 * share:.0f}% of its persons have their left joints right of the right ones (in "
             "photographs about 70%): left and right are exchanged, or the pictures mirrored; check_dataset.py draws "
@@ -111,7 +111,7 @@ def _pair_agreements(joints, visible, skeleton):
              if _is_left_of_pair(skeleton.joints[left].lower(), skeleton.joints[right].lower())]  # fmt: skip
     for (left, right), (other_left, other_right) in combinations(sided, 2):
         known = (visible[:, [left, right, other_left, other_right]] > 0).all(axis=1)
-        if known.sum() >= ENOUGH_PERSONS:
+        if known.sum() >= MIN_PERSONS:
             across = joints[known, :, 0]
             same = (across[:, left] > across[:, right]) == (across[:, other_left] > across[:, other_right])
             share = float(same.mean() + _chance(known.sum()))
