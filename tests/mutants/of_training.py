@@ -2,7 +2,8 @@
 
 from mutant import Mutant
 
-ENGINE, RUN = "tests/training/test_trainer.py", "pose_estimation/train.py"
+ENGINE = "tests/training/test_trainer.py"
+RUN = "lib/training/build.py"
 CHECKPOINT, LOSS = ("tests/training/test_checkpoint.py",), ("tests/core/test_loss.py",)
 OPTIM, PRECISION = ("tests/training/test_optim.py",), ("tests/training/test_precision.py",)
 # of files that take longer, those that are about it
