@@ -14,13 +14,19 @@ from ..utils.safe_yaml import LARGEST_TEXT, parse_yaml
 from .fields import Record
 from .schema import Config
 
-# In the original's YAML files and read by nobody here: accepted, said once, ignored
+# Keys of the original's YAML files that have no use here: accepted with a warning
 UNREAD_KEYS = frozenset(
     (
         "CUDNN.ENABLED", "DATASET.HYBRID_JOINTS_TYPE", "TEST.BBOX_THRE",
         "TEST.NMS_THRE", "TRAIN.CHECKPOINT", "TRAIN.GAMMA1", "TRAIN.GAMMA2", "TRAIN.RESUME",
     )
 )  # fmt: skip
+# What other projects call a key
+SYNONYMS = {
+    "LEARNINGRATE": "TRAIN.LR", "BASELR": "TRAIN.LR", "EPOCHS": "TRAIN.END_EPOCH", "NUMEPOCHS": "TRAIN.END_EPOCH",
+    "WEIGHTDECAY": "TRAIN.WD", "NUMWORKERS": "WORKERS", "INPUTSIZE": "MODEL.IMAGE_SIZE",
+    "NUMKEYPOINTS": "MODEL.NUM_JOINTS", "CHECKPOINT": "TEST.MODEL_FILE", "WEIGHTS": "TEST.MODEL_FILE", "DEVICE": "GPUS",
+}  # fmt: skip
 SKELETON_KEY = "DATASET.SKELETON"  # a name alone is short for the NAME of a section
 LAYERS_KEY = "MODEL.EXTRA.NUM_LAYERS"  # the original's name of MODEL.DEPTH
 
@@ -41,6 +47,10 @@ KNOWN_KEYS = FIELDS.keys() | UNREAD_KEYS | {LAYERS_KEY}
 
 def _nearest(dotted_key):
     keys = sorted(KNOWN_KEYS)
+    name = dotted_key.upper().rpartition(".")[2]
+    synonym = SYNONYMS.get(name.replace("_", ""))
+    if synonym:
+        return f"; the nearest valid key is {synonym}"
     close = difflib.get_close_matches(dotted_key.upper(), keys, n=1, cutoff=0.6)
     if not close:  # the right name in the wrong section
         close = [key for key in keys if key.rpartition(".")[2] == dotted_key.upper().rpartition(".")[2]]

@@ -50,4 +50,8 @@ Names = Annotated[tuple[str, ...], BeforeValidator(to_tuple)]
 
 
 class Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=str.upper)
+    """A section of an experiment; the docstring of each field is its meaning in docs/configuration.md."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, alias_generator=str.upper, use_attribute_docstrings=True
+    )

@@ -1,182 +1,174 @@
-"""What an experiment can say: frozen, typed records, each value's range beside it.
+"""Configuration schema: frozen, typed records, each key with its range and its meaning.
 
 YAML keys are the original's, upper case (TRAIN.END_EPOCH); the records' fields are the same names in lower case
 (config.train.end_epoch). `lib.config.config` reads files into them.
 """
 
-import difflib
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_serializer, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from ..core.heatmap import BACKBONE_STRIDE, heatmap_size_of
-from ..core.skeletons import SKELETONS, Skeleton, pair_problem
-from ..utils.files import short_repr
-from .fields import (
-    Count,
-    Fraction,
-    NamePairs,
-    Names,
-    NotNegative,
-    Number,
-    Positive,
-    Record,
-    Sizes,
-    WidthHeight,
-    lower_case,
-    to_pck_reference,
-    to_tuple,
-)
-
-
-class SkeletonConfig(Record):
-    """A skeleton by name (the data set's own where it is empty), or one of the user's own where `joints` are given."""
-
-    name: str = ""
-    joints: Names = ()
-    limbs: NamePairs = ()
-    flip_pairs: NamePairs | None = None
-    sigmas: Annotated[tuple[Positive, ...], BeforeValidator(to_tuple)] = ()
-    upper_body: Names = ()
-    pck_reference: Annotated[str | tuple[str, str], BeforeValidator(to_pck_reference)] = "box"
-    pck_threshold: Positive = 0.2
-    indices: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(to_tuple)] = ()
-
-    @model_validator(mode="after")
-    def _names_are_joints(self):
-        if not self.joints:
-            if self.name and self.name not in SKELETONS:
-                known = ", ".join(sorted(SKELETONS))
-                name = short_repr(self.name)
-                raise ValueError(f"NAME: there is no skeleton {name}; known are {known}, or give JOINTS")
-            for key in sorted(self.model_fields_set - {"name", "joints"}):
-                raise ValueError(f"{key.upper()}: is of a skeleton of one's own, which needs its JOINTS too")
-            return self
-        for key in ("joints", "sigmas", "indices"):
-            values = getattr(self, key)
-            if values and len(values) != len(self.joints):
-                raise ValueError(f"{key.upper()}: {len(values)} values for {len(self.joints)} joints")
-            if key != "sigmas" and len(set(values)) != len(values):
-                raise ValueError(f"{key.upper()}: one of them is there twice")
-        reference = () if self.pck_reference == "box" else self.pck_reference
-        named = {"LIMBS": chain(*self.limbs), "FLIP_PAIRS": chain(*self.flip_pairs or ())}
-        for key, names in {**named, "UPPER_BODY": self.upper_body, "PCK_REFERENCE": reference}.items():
-            for name in names:
-                if name not in self.joints:
-                    nearest = difflib.get_close_matches(name, self.joints, n=1, cutoff=0)[0]
-                    raise ValueError(f"{key}: {short_repr(name)} is not among JOINTS; the nearest is {nearest!r}")
-        if len(set(reference)) != len(reference):
-            raise ValueError("PCK_REFERENCE: from a joint to itself there is no length")
-        mirrored = list(chain(*self.flip_pairs or ()))
-        if len(set(mirrored)) != len(mirrored):
-            raise ValueError("FLIP_PAIRS: a joint has one twin, another one than itself")
-        problem = "" if self.flip_pairs is None else pair_problem(self.joints, self.flip_pairs)
-        if problem:
-            raise ValueError(f"FLIP_PAIRS: {problem}")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _a_name_alone(self, write):
-        """Without joints the entry is a name and nothing else, and is read back as such."""
-        values = write(self)
-        return values if self.joints else {key: value for key, value in values.items() if key.lower() == "name"}
-
-    def skeleton(self, dataset):
-        """The Skeleton that this entry means for a data set of the form `dataset`."""
-        if not self.joints:
-            return SKELETONS[self.name or dataset]
-        values = {key: getattr(self, key) for key in type(self).model_fields if key != "flip_pairs"}
-        return Skeleton(mirror_pairs=self.flip_pairs, **{**values, "name": self.name or "own"})
+from .consistency import check_model, check_skeleton
+from .fields import Count, Fraction, NotNegative, Number, Positive, Record, Sizes, WidthHeight, lower_case, to_tuple
+from .skeleton_config import SkeletonConfig
 
 
 class DatasetConfig(Record):
     dataset: Literal["mpii", "coco", "posetrack18"] = "mpii"
+    """Form of the annotations."""
     skeleton: SkeletonConfig = SkeletonConfig()
+    """The joints; see DATASET.SKELETON.* below. A name alone is short for its NAME."""
     root: str = ""
+    """Folder of the data set, below DATA_DIR."""
     train_set: str = "train"
+    """Name of the training annotations."""
     test_set: str = "valid"
+    """Name of the validation annotations."""
     data_format: Literal["jpg", "png", "zip"] = "jpg"
+    """zip reads images from an archive; jpg and png from a folder."""
     select_data: bool = False
+    """Train only on persons whose joints lie where their box is, as the original does."""
     flip: bool = True
+    """Mirror half of the training crops."""
     scale_factor: Fraction = 0.25
+    """Crops grow or shrink by up to this share."""
     rot_factor: Annotated[Number, Field(ge=0, le=180)] = 30.0
+    """Standard deviation of the rotation in degrees; 60% of the crops turn, by at most twice this."""
     prob_half_body: Fraction = 0.0
+    """Probability of a half-body crop."""
     num_joints_half_body: Annotated[int, Field(ge=0)] = 8
+    """Half-body crops are for persons with more visible joints than this."""
     color_rgb: bool = False
+    """Images are RGB. false: BGR, as in the original."""
     pixel_scale: Positive = 255.0
+    """Pixels are divided by this before mean and std. 1.0 for weights of the earlier Paddle port."""
     cache: Literal["none", "crops"] = "none"
+    """crops: image regions are decoded once and cached."""
     decode_reduced: Literal[False, True, "all"] = False
+    """Decode large JPEG images at a reduced size in training; all: in validation, too."""
     check_sides: bool = True
+    """Refuse a set whose left and right joints look exchanged."""
 
 
 class ExtraConfig(Record):
     target_type: Literal["gaussian"] = "gaussian"
+    """Form of the heatmap targets."""
     heatmap_size: WidthHeight = (64, 64)
+    """Width and height of the heatmaps."""
     sigma: Positive = 2.0
+    """Standard deviation of the targets' Gaussian, in heatmap pixels."""
     num_deconv_layers: Count = 3
+    """Number of deconvolution layers."""
     num_deconv_filters: Sizes = (256, 256, 256)
+    """Channels of each deconvolution layer."""
     num_deconv_kernels: Annotated[tuple[Literal[2, 3, 4], ...], BeforeValidator(to_tuple)] = (4, 4, 4)
+    """Kernel size of each deconvolution layer."""
     deconv_with_bias: bool = False
+    """Deconvolution layers have a bias."""
     final_conv_kernel: Literal[1, 3] = 1
+    """Kernel size of the last convolution."""
 
 
 class ModelConfig(Record):
     name: Literal["pose_resnet"] = "pose_resnet"
+    """Name of the model; part of the run folder's path."""
     backbone: Annotated[Literal["resnet"], BeforeValidator(lower_case)] = "resnet"
+    """The backbone."""
     style: Literal["pytorch", "caffe"] = "pytorch"
+    """Where a bottleneck has its stride: pytorch in the 3x3 convolution, caffe in the first 1x1."""
     depth: Literal[18, 34, 50, 101, 152] = 50
+    """Number of layers of the ResNet."""
     pretrained: str = ""
+    """Weights to start from: imagenet, a file, or empty for none."""
     init_weights: bool = True
+    """Draw the head from normal(0, 0.001). false: each layer's own default, for training from scratch."""
     num_joints: Count = 16
+    """Number of heatmaps."""
     image_size: WidthHeight = (256, 256)
+    """Width and height of the network's input; multiples of 32."""
     extra: ExtraConfig = ExtraConfig()
+    """The head; see MODEL.EXTRA.* below."""
 
 
 class LossConfig(Record):
     use_target_weight: bool = True
+    """Joints that are not annotated do not count in the loss."""
 
 
 class TrainConfig(Record):
     batch_size: Count = 32
+    """Persons in a batch, on each GPU."""
     shuffle: bool = True
+    """New random order in each epoch."""
     begin_epoch: Annotated[int, Field(ge=0)] = 0
+    """First epoch."""
     end_epoch: Count = 140
+    """Training ends before this epoch."""
     optimizer: Literal["adam", "sgd"] = "adam"
+    """The optimizer. Adam runs without weight decay, as in the original."""
     lr: Positive = 0.001
+    """Learning rate."""
     lr_type: Literal["MultiStepDecay", "PolynomialDecay"] = "MultiStepDecay"
+    """MultiStepDecay: by epochs; PolynomialDecay: every step, to 0."""
     lr_step: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(to_tuple)] = (90, 120)
+    """Epochs after which MultiStepDecay multiplies the rate."""
     lr_factor: Annotated[Number, Field(gt=0, lt=1)] = 0.1
+    """What MultiStepDecay multiplies by."""
     wd: NotNegative = 0.0001
+    """Weight decay, for SGD only."""
     momentum: Fraction = 0.9
+    """Momentum, for SGD."""
     nesterov: bool = False
+    """Nesterov momentum, for SGD."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Seed of all random numbers."""
     ema: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    """Decay of the running average of the weights, which is then validated and saved. 0: none."""
     accumulate: Count = 1
+    """Batches that share a step of the optimizer."""
     amp: Literal["O0", "O1", "O2"] = "O0"
+    """Mixed precision on a CUDA GPU."""
     amp_dtype: Literal["float16", "bfloat16"] = "float16"
+    """Number format of mixed precision."""
     to_static: bool = False
+    """Paddle compiles the network."""
     channels_last: bool = False
+    """Compute in (N, H, W, C)."""
     sync_bn: bool = False
+    """BatchNorm over the batches of all GPUs."""
 
 
 class TestConfig(Record):
     __test__ = False  # not a test class, whatever pytest thinks of the name
     batch_size: Count = 32
+    """Persons in a batch of validation."""
     flip_test: bool = False
+    """Average with the mirrored image."""
     post_process: bool = True
+    """Refine the highest pixel as DECODE says."""
     shift_heatmap: bool = True
+    """Shift the mirrored heatmaps by one pixel."""
     decode: Literal["quarter", "dark", "none"] = "quarter"
+    """Refinement of the highest pixel: a quarter of a pixel, DARK (Zhang et al., CVPR 2020), or none."""
     udp: bool = False
+    """Unbiased data processing (Huang et al., CVPR 2020), in training, too."""
     metric: Literal["auto", "pckh", "pck", "ap"] = "auto"
+    """auto: PCKh for MPII, AP for COCO, PCK otherwise."""
     model_file: str = ""
+    """Weights: .pdparams, .pdckpt or .onnx."""
     use_gt_bbox: bool = True
+    """Annotated boxes. false: those of COCO_BBOX_FILE."""
     coco_bbox_file: str = ""
+    """Detected boxes, in COCO's result form."""
     image_thre: NotNegative = 0.0
+    """Detected boxes below this score are left out."""
     in_vis_thre: Fraction = 0.2
+    """Joints above this score count in a person's score."""
     oks_thre: Fraction = 0.9
+    """Poses with a higher OKS are one person."""
     soft_nms: bool = False
+    """Soft OKS-NMS."""
 
     @property
     def decoder(self):
@@ -191,24 +183,37 @@ class TestConfig(Record):
 
 class DebugConfig(Record):
     debug: bool = False
+    """Save grids of images while training and validating, as the other keys ask."""
     save_batch_images_gt: bool = False
+    """Draw the ground truth."""
     save_batch_images_pred: bool = False
+    """Draw the predictions."""
     save_heatmaps_gt: bool = False
+    """Draw the target heatmaps."""
     save_heatmaps_pred: bool = False
+    """Draw the predicted heatmaps."""
 
 
 class CudnnConfig(Record):
     benchmark: bool = False
+    """cuDNN times its algorithms and takes the fastest."""
     deterministic: bool = False
+    """cuDNN uses only algorithms that repeat exactly."""
 
 
 class Config(Record):
     gpus: str = "0"
+    """The CUDA GPU, such as 0; cpu for none."""
     data_dir: str = ""
+    """Folder that DATASET.ROOT is below."""
     output_dir: str = "output"
+    """Where run folders go."""
     log_dir: str = "log"
+    """Where VisualDL's scalars go."""
     workers: Annotated[int, Field(ge=0)] = 4
+    """Loader processes; 0 loads in the main process."""
     print_freq: Count = 100
+    """Steps between lines of the log."""
     dataset: DatasetConfig = DatasetConfig()
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
@@ -219,8 +224,8 @@ class Config(Record):
 
     @model_validator(mode="after")
     def _values_fit_together(self):
-        _check_model(self.model)
-        _check_skeleton(self)
+        check_model(self.model)
+        check_skeleton(self)
         if self.train.begin_epoch >= self.train.end_epoch:
             raise ValueError(
                 f"TRAIN.BEGIN_EPOCH: {self.train.begin_epoch} is not below TRAIN.END_EPOCH {self.train.end_epoch}"
@@ -236,43 +241,3 @@ class Config(Record):
     @property
     def dataset_root(self):
         return Path(self.data_dir) / self.dataset.root
-
-
-def _check_skeleton(config):
-    skeleton = config.skeleton
-    if config.model.num_joints != len(skeleton.joints):
-        raise ValueError(
-            f"MODEL.NUM_JOINTS: {config.model.num_joints}, but {skeleton.name} has {len(skeleton.joints)} joints"
-        )
-    if config.dataset.prob_half_body and not skeleton.upper_body:
-        raise ValueError(f"DATASET.PROB_HALF_BODY: the skeleton {skeleton.name} has no UPPER_BODY")
-    if config.test.metric == "ap" and (config.dataset.dataset != "coco" or not skeleton.sigmas):
-        raise ValueError("TEST.METRIC: ap needs annotations in COCO's form and the skeleton's SIGMAS")
-    if config.test.metric == "pckh" and skeleton is not SKELETONS["mpii"]:
-        raise ValueError("TEST.METRIC: pckh is MPII's own; PCK by head size is pck with PCK_REFERENCE head joints")
-    if config.test.soft_nms and not config.test.oks_thre:
-        raise ValueError("TEST.OKS_THRE: soft NMS divides by it, so it must be above 0")
-    if not config.test.use_gt_bbox and config.dataset.dataset != "coco":
-        raise ValueError("TEST.USE_GT_BBOX: false needs annotations in COCO's form")
-    if not config.test.use_gt_bbox and not config.test.coco_bbox_file:
-        raise ValueError("TEST.COCO_BBOX_FILE: detected boxes (TEST.USE_GT_BBOX false) need their file")
-
-
-def _check_model(model):
-    extra, layers = model.extra, model.extra.num_deconv_layers
-    if model.style == "caffe" and model.depth < 50:
-        raise ValueError(f"MODEL.STYLE: caffe needs a MODEL.DEPTH of 50, 101 or 152 (bottlenecks), got {model.depth}")
-    for key, value in (("FILTERS", extra.num_deconv_filters), ("KERNELS", extra.num_deconv_kernels)):
-        if len(value) != layers:
-            raise ValueError(
-                f"MODEL.EXTRA.NUM_DECONV_{key}: {len(value)} values, but MODEL.EXTRA.NUM_DECONV_LAYERS is {layers}"
-            )
-    for side in model.image_size:
-        if side % BACKBONE_STRIDE:
-            raise ValueError(f"MODEL.IMAGE_SIZE: {list(model.image_size)}: both must be multiples of {BACKBONE_STRIDE}")
-    expected = heatmap_size_of(model.image_size, layers)
-    if extra.heatmap_size != expected:
-        raise ValueError(
-            f"MODEL.EXTRA.HEATMAP_SIZE: {list(extra.heatmap_size)}, but the network makes {list(expected)} (width, "
-            f"height) from MODEL.IMAGE_SIZE {list(model.image_size)} with {layers} deconvolution layers"
-        )
