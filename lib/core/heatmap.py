@@ -10,6 +10,8 @@ Legend: N persons, K joints, H and W the heatmap's height and width.
 """
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -96,9 +98,7 @@ def target_peaks(horizontal, vertical):
 
 def reach_of(decode, sigma):
     """How many pixels on each side of the highest one a decoder of `get_final_preds` looks at."""
-    if decode == "dark":
-        return DARK_REACH + _blur_side(sigma) // 2
-    return {"none": 0, "quarter": 1}[decode]
+    return DECODERS[decode].reach(sigma)
 
 
 def peak_patches(heatmaps, coords, reach):
@@ -123,11 +123,7 @@ def refine_peaks(coords, patches, heatmap_size, decode, sigma):
 
     patches: from `peak_patches`, with the reach of `reach_of`; heatmap_size: (width, height). Returns new coordinates.
     """
-    if decode == "quarter":
-        return coords + _quarter_step(coords, patches, heatmap_size)
-    if decode == "dark":
-        return coords + _dark_step(coords, patches, heatmap_size, sigma)
-    return coords
+    return coords + DECODERS[decode].step(coords, patches, heatmap_size, sigma)
 
 
 def refine_coords(heatmaps, coords, decode, sigma):
@@ -163,7 +159,7 @@ def _whole_pixels(coords):
     return pixels[..., 0], pixels[..., 1]
 
 
-def _quarter_step(coords, patches, heatmap_size):
+def _quarter_step(coords, patches, heatmap_size, sigma=None):
     x, y = _whole_pixels(coords)
     width, height = heatmap_size
     inside = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
@@ -209,6 +205,29 @@ def _blur_matrix(side):
     for row in range(len(matrix)):
         matrix[row, row : row + side] = taps
     return matrix
+
+
+def _no_step(coords, patches, heatmap_size, sigma):
+    return np.zeros_like(coords)
+
+
+class Decoder(NamedTuple):
+    """What is added to the highest pixel of a heatmap.
+
+    reach(sigma): how many pixels on each side it looks at; step(coords, patches, heatmap_size, sigma): the offsets
+    (N, K, 2) of the highest pixels, see `refine_peaks`. sigma is the target's, in heatmap pixels.
+    """
+
+    reach: Callable[[float], int]
+    step: Callable[[np.ndarray, np.ndarray, tuple[int, int], float], np.ndarray]
+
+
+# TEST.DECODE: a new decoder is one entry here and its name in lib/config/schema.py
+DECODERS = {
+    "quarter": Decoder(lambda sigma: 1, _quarter_step),
+    "dark": Decoder(lambda sigma: DARK_REACH + _blur_side(sigma) // 2, _dark_step),
+    "none": Decoder(lambda sigma: 0, _no_step),
+}
 
 
 def decode_heatmaps(heatmaps, decode="quarter", sigma=2.0):

@@ -7,13 +7,13 @@ import json
 import math
 from dataclasses import asdict, dataclass, fields
 
+from ..core.heatmap import DECODERS
 from ..core.skeletons import Skeleton, pair_problem
 from ..utils.errors import UserError
 from ..utils.files import short_repr
 from ..utils.image import MEAN, STD
 
 METADATA_KEY = "simple_baselines_pose"
-DECODERS = ("quarter", "dark", "none")
 
 
 @dataclass(frozen=True)

@@ -432,3 +432,12 @@ def test_a_flip_test_of_perfect_networks_is_unbiased_only_with_unbiased_data_pro
         average = (first + (shift_right(second) if shift else second)) / 2
         off = dark(average)[:, 0] - joints[:, 0] * per_pixel
         assert np.abs(off - error).max() < 0.01
+
+
+def test_every_decoder_can_be_asked_for():
+    from typing import get_args
+
+    from lib.config.schema import TestConfig
+    from lib.core.heatmap import DECODERS
+
+    assert set(get_args(TestConfig.model_fields["decode"].annotation)) == set(DECODERS)
