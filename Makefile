@@ -54,6 +54,7 @@ test-all: lint
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
 
 test-paddle2: .venv-paddle2/.installed
 	.venv-paddle2/bin/python -m pytest -m "not slow"

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import _init_paths  # noqa: F401
 
@@ -61,7 +62,8 @@ def main() -> None:
         expected = {name: tensor for name, tensor in expected.items() if name.startswith("backbone.")}
     matched = select_weights(source, arguments.cfg, arguments.backbone_only, config.model, weights, expected)
     record = make_record(arguments, config, kind)
-    network.set_state_dict({**network.state_dict(), **matched})
+    filled: dict[str, Any] = {**network.state_dict(), **matched}
+    network.set_state_dict(filled)
     part = network.backbone if arguments.backbone_only else network
     write_result(part.state_dict(), record, output, paddle.save)
     overrides = record.overrides_for(config.dataset)

@@ -74,8 +74,8 @@ def main() -> None:
     )
     find_people = find_people_by(arguments, arguments.provider)
     if arguments.track:
-        app = TrackApp(predictor, find_people, predictor.skeleton, arguments.output, make_logger())
-        run_tracking(app, (*predictor.lines, find_people.line), arguments.img, TrackerSettings())
+        tracking = TrackApp(predictor, find_people, predictor.skeleton, arguments.output, make_logger())
+        run_tracking(tracking, (*predictor.lines, find_people.line), arguments.img, TrackerSettings())
         return
     settings = settings_of(arguments, predictor.skeleton, unbiased=predictor.metadata.unbiased)
     app = PoseApp(predictor, find_people, settings, make_logger(), arguments.show)

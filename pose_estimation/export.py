@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import _init_paths  # noqa: F401
 
@@ -69,12 +70,12 @@ def main() -> None:
     check_arguments(arguments, config)
     from lib.deploy.quantized import calibration_crops, quantized_graph, read_calibration, write_checked
 
-    calibration = crops = None
     if arguments.int8:
         calibration = read_calibration(arguments.calib, arguments.overrides, config)
         crops = calibration_crops(calibration, arguments.calib_persons)
     from lib.inference.build import open_network
 
+    run: Any  # PaddleRun: it has the network
     run, lines = open_network(config.model_copy(update={"gpus": "cpu"}))
     make_folder(Path(arguments.output).parent)
     print("\n".join(lines))
@@ -92,8 +93,7 @@ def main() -> None:
         print("=> the flip test is in the graph: give no --flip-test with it")
     settings = ExportSettings(config, arguments.fixed, arguments.merge_flip)
     write_checked(graph, run, settings, arguments.output, not arguments.int8)
-    print(f"=> Model saved as: {arguments.output}")
-    print("=> Done.")
+    print(f"=> Model saved as: {arguments.output}\n=> Done.")
 
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ def main() -> None:
     find_people = find_people_by(arguments, "cpu" if config.gpus in ("", "cpu") else "auto")
     run, lines = open_network(config, gpu_asked=arguments.gpus is not None)
     if arguments.track:
-        app = TrackApp(build_predictor(config, run), find_people, config.skeleton, arguments.output, make_logger())
-        run_tracking(app, (*lines, find_people.line), arguments.img_file, TrackerSettings())
+        tracking = TrackApp(build_predictor(config, run), find_people, config.skeleton, arguments.output, make_logger())
+        run_tracking(tracking, (*lines, find_people.line), arguments.img_file, TrackerSettings())
         return
     settings = settings_of(arguments, config.skeleton, sure=config.test.in_vis_thre, unbiased=config.test.udp)
     app = PoseApp(build_predictor(config, run), find_people, settings, make_logger(), arguments.show)

@@ -31,9 +31,9 @@ def parse_arguments() -> tuple[argparse.Namespace, Config]:
         parser.error("--pred-file and --track-file are different things to score: give one")
     if arguments.coco_bbox_file:  # asking for a file of detected boxes is asking for detected boxes
         arguments.use_detect_bbox = False
-    flags = (("model_file", "TEST.MODEL_FILE"), ("flip_test", "TEST.FLIP_TEST"))
-    flags += (("post_process", "TEST.POST_PROCESS"), ("shift_heatmap", "TEST.SHIFT_HEATMAP"))
-    flags += (("use_detect_bbox", "TEST.USE_GT_BBOX"), ("coco_bbox_file", "TEST.COCO_BBOX_FILE"))
+    flags = [("model_file", "TEST.MODEL_FILE"), ("flip_test", "TEST.FLIP_TEST")]
+    flags += [("post_process", "TEST.POST_PROCESS"), ("shift_heatmap", "TEST.SHIFT_HEATMAP")]
+    flags += [("use_detect_bbox", "TEST.USE_GT_BBOX"), ("coco_bbox_file", "TEST.COCO_BBOX_FILE")]
     return arguments, config_from(arguments, "TEST.BATCH_SIZE", flags)
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib import import_module
 from types import SimpleNamespace
 
 import cv2
@@ -197,7 +198,7 @@ class TestTraining:
 
     @pytest.mark.parametrize("given", [".", "checkpoint.pdckpt"])
     def test_its_best_weights_come_along_into_another_folder(self, trained, paddle, tmp_path, given):
-        toy.import_script("train").bring_best(trained.folder / given, tmp_path)
+        import_module("lib.training.start").bring_best(trained.folder / given, tmp_path)
         best = "model_best.pdparams"
         assert (tmp_path / best).read_bytes() == (trained.folder / best).read_bytes()
 

@@ -1,7 +1,12 @@
 """The command line that the scripts share. Imports no Paddle, so that --help and a typo answer at once."""
 
+from __future__ import annotations
+
+import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..utils.errors import UserError
 from ..utils.parser import OneLineParser
@@ -9,8 +14,11 @@ from ..utils.runtime import clear_parts, make_folder
 from .config import parse_overrides, read_config
 from .names import model_name
 
+if TYPE_CHECKING:
+    from .schema import Config
 
-def make_experiment_parser(description):
+
+def make_experiment_parser(description: str | None) -> OneLineParser:
     """A parser of an experiment: --cfg, and KEY VALUE pairs at the end."""
     parser = OneLineParser(description=description, allow_abbrev=False)
     parser.add_argument("--cfg", required=True, metavar="YAML", help="the experiment, such as experiments/mini/*.yaml")
@@ -20,7 +28,7 @@ def make_experiment_parser(description):
     return parser
 
 
-def make_parser(description):
+def make_parser(description: str | None) -> OneLineParser:
     """An experiment's parser with the options that every script has that runs a network over a data set."""
     parser = make_experiment_parser(description)
     parser.add_argument("--gpus", help="the CUDA GPU to use, such as 0; cpu for none (default: GPUS of the experiment)")
@@ -31,7 +39,7 @@ def make_parser(description):
     return parser
 
 
-def config_from(arguments, batch_key="", flags=()):
+def config_from(arguments: argparse.Namespace, batch_key: str = "", flags: Sequence[tuple[str, str]] = ()) -> Config:
     """The Config of parsed arguments: the YAML file, KEY VALUE pairs, then the flags.
 
     batch_key: what --batch_size stands for, where the script has that option; flags: (argument name, dotted key) of
@@ -49,12 +57,12 @@ def config_from(arguments, batch_key="", flags=()):
     return read_config(arguments.cfg, overrides)
 
 
-def run_parts(config, experiment_file):
+def run_parts(config: Config, experiment_file: str) -> Path:
     """<dataset>/<model>/<experiment>: where a run's folder is below OUTPUT_DIR, and its scalars below LOG_DIR."""
     return Path(config.dataset.dataset) / model_name(config.model) / Path(experiment_file).stem
 
 
-def run_folder(config, experiment_file, phase):
+def run_folder(config: Config, experiment_file: str, phase: str) -> tuple[Path, Path, Path]:
     """(output folder, log file, tensor log folder) of an experiment: output/<dataset>/<model>/<experiment>/.
 
     What a killed run was writing there is removed.

@@ -3,7 +3,12 @@
 What may be said, and in which range, is in `lib.config.schema`.
 """
 
+from __future__ import annotations
+
 import difflib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import ValidationError
@@ -13,6 +18,9 @@ from ..utils.files import short_repr
 from ..utils.safe_yaml import LARGEST_TEXT, parse_yaml
 from .fields import Record
 from .schema import Config
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 # Keys of the original's YAML files that have no use here: accepted with a warning
 UNREAD_KEYS = frozenset(
@@ -31,11 +39,11 @@ SKELETON_KEY = "DATASET.SKELETON"  # a name alone is short for the NAME of a sec
 LAYERS_KEY = "MODEL.EXTRA.NUM_LAYERS"  # the original's name of MODEL.DEPTH
 
 
-def _fields(record=Config, prefix=""):
+def _fields(record: type[Record] = Config, prefix: str = "") -> dict[str, Any]:
     """{dotted key: type} of every value; a section's type is its Record."""
     fields = {}
     for field in record.model_fields.values():
-        fields[prefix + field.alias] = field.annotation
+        fields[f"{prefix}{field.alias}"] = field.annotation
         if isinstance(field.annotation, type) and issubclass(field.annotation, Record):
             fields |= _fields(field.annotation, f"{prefix}{field.alias}.")
     return fields
@@ -45,7 +53,7 @@ FIELDS = _fields()
 KNOWN_KEYS = FIELDS.keys() | UNREAD_KEYS | {LAYERS_KEY}
 
 
-def _nearest(dotted_key):
+def _nearest(dotted_key: str) -> str:
     keys = sorted(KNOWN_KEYS)
     name = dotted_key.upper().rpartition(".")[2]
     synonym = SYNONYMS.get(name.replace("_", ""))
@@ -57,7 +65,7 @@ def _nearest(dotted_key):
     return f"; the nearest valid key is {close[0]}" if close else ""
 
 
-def _say(error, source):
+def _say(error: ErrorDetails, source: str | os.PathLike[str]) -> str:
     """One line for pydantic's first complaint."""
     # besides keys, pydantic names places in lists (numbers) and the types it tried (with brackets)
     path = ".".join(part for part in map(str, error["loc"]) if part.isidentifier())
@@ -71,7 +79,7 @@ def _say(error, source):
     return f"{source}: {path}: {message[0].lower() + message[1:]}, got {short_repr(error['input'])}"
 
 
-def _flatten(tree, prefix=""):
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """A nested mapping as {dotted key: value}."""
     flat = {}
     for key, value in tree.items():
@@ -80,8 +88,8 @@ def _flatten(tree, prefix=""):
     return flat
 
 
-def _nest(flat, source):
-    tree = {}
+def _nest(flat: Mapping[str, Any], source: str | os.PathLike[str]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
     for dotted, value in flat.items():
         *sections, key = dotted.split(".")
         node = tree
@@ -93,7 +101,7 @@ def _nest(flat, source):
     return tree
 
 
-def _read_yaml(path):
+def _read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
             tree = parse_yaml(file.read(LARGEST_TEXT + 1))
@@ -106,15 +114,15 @@ def _read_yaml(path):
     return _flatten(tree)
 
 
-def _first_value(section):
+def _first_value(section: str) -> str:
     return next(key for key in sorted(KNOWN_KEYS) if key.startswith(f"{section}."))
 
 
-def parse_overrides(words):
+def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
     """['TRAIN.END_EPOCH', '3'] -> {'TRAIN.END_EPOCH': 3}; values are read as YAML."""
     if len(words) % 2:
         raise UserError(f"overrides come as KEY VALUE pairs; {short_repr(words[-1])} has no value")
-    values = {}
+    values: dict[str, Any] = {}
     for key, word in zip(words[::2], words[1::2], strict=True):
         if key not in KNOWN_KEYS:
             raise UserError(f"command line: unknown key {key}{_nearest(key)}")
@@ -130,13 +138,13 @@ def parse_overrides(words):
     return values
 
 
-def _long_form(flat):
+def _long_form(flat: dict[str, Any]) -> dict[str, Any]:
     """`DATASET.SKELETON: coco` as `DATASET.SKELETON.NAME: coco`."""
     return {f"{key}.NAME" if key == SKELETON_KEY and isinstance(value, str) else key: value
             for key, value in flat.items()}  # fmt: skip
 
 
-def _one_depth(flat, source):
+def _one_depth(flat: dict[str, Any], source: str | os.PathLike[str]) -> dict[str, Any]:
     """MODEL.DEPTH and the original's MODEL.EXTRA.NUM_LAYERS are one value, which goes on as MODEL.DEPTH."""
     layers, depth = flat.pop(LAYERS_KEY, None), flat.get("MODEL.DEPTH")
     if None not in (depth, layers) and depth != layers:
@@ -146,7 +154,9 @@ def _one_depth(flat, source):
     return flat
 
 
-def read_config(path, overrides=None, warn=print):
+def read_config(
+    path: str | os.PathLike[str], overrides: Mapping[str, Any] | None = None, warn: Callable[[str], None] = print
+) -> Config:
     """The checked, frozen `Config` of a YAML file.
 
     overrides: {dotted key: value} that win over the file (see `parse_overrides`).
@@ -156,7 +166,7 @@ def read_config(path, overrides=None, warn=print):
     flat, overrides = _long_form(_read_yaml(path)), overrides or {}
     if SKELETON_KEY in overrides:  # another skeleton by its name, not the file's under another name
         flat = {key: value for key, value in flat.items() if not key.startswith(f"{SKELETON_KEY}.")}
-    overrides = _long_form(overrides)
+    overrides = _long_form(dict(overrides))
     if overrides.keys() & {"MODEL.DEPTH", LAYERS_KEY}:  # the command line says the depth, under either name
         flat = {key: value for key, value in flat.items() if key not in ("MODEL.DEPTH", LAYERS_KEY)}
     source = str(path) if not overrides else f"{path} with the command line's overrides"
@@ -173,6 +183,6 @@ def read_config(path, overrides=None, warn=print):
         raise UserError(_say(error.errors()[0], source)) from None
 
 
-def dump_config(config):
+def dump_config(config: Config) -> str:
     """The full configuration as YAML text that `read_config` reads back."""
     return yaml.safe_dump(config.model_dump(by_alias=True, mode="json"), sort_keys=False)

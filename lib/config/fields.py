@@ -1,12 +1,11 @@
 """The kinds of values that an experiment's records are made of, each with its range."""
-
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
-def _number(value):
+def _number(value: Any) -> Any:
     """YAML 1.1 reads 1e-3 as text; people write it as a number."""
     if isinstance(value, str):
         try:
@@ -16,21 +15,21 @@ def _number(value):
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _finite(value):
+def _finite(value: Any) -> Any:
     if not math.isfinite(value):
         raise ValueError("must be a finite number")
     return value
 
 
-def lower_case(value):
+def lower_case(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
-def to_tuple(value):
+def to_tuple(value: Any) -> Any:
     return tuple(to_tuple(item) for item in value) if isinstance(value, list) else value
 
 
-def to_pck_reference(value):
+def to_pck_reference(value: Any) -> Any:
     value = to_tuple(value)
     is_pair = isinstance(value, tuple) and len(value) == 2 and all(isinstance(name, str) for name in value)
     if not is_pair and value != "box":

@@ -3,12 +3,13 @@
 YAML keys are the original's, upper case (TRAIN.END_EPOCH); the records' fields are the same names in lower case
 (config.train.end_epoch). `lib.config.config` reads files into them.
 """
-
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
+from typing_extensions import Self
 
+from ..core.skeletons import Skeleton
 from .consistency import check_model, check_skeleton
 from .fields import Count, Fraction, NotNegative, Number, Positive, Record, Sizes, WidthHeight, lower_case, to_tuple
 from .skeleton_config import SkeletonConfig
@@ -171,12 +172,12 @@ class TestConfig(Record):
     """Soft OKS-NMS."""
 
     @property
-    def decoder(self):
+    def decoder(self) -> str:
         """What is added to a heatmap's highest pixel: POST_PROCESS false, the original's key, means nothing."""
         return self.decode if self.post_process else "none"
 
     @property
-    def shift(self):
+    def shift(self) -> bool:
         """Whether the mirrored heatmaps move by a pixel: with unbiased data processing they need not."""
         return self.shift_heatmap and not self.udp
 
@@ -223,7 +224,7 @@ class Config(Record):
     cudnn: CudnnConfig = CudnnConfig()
 
     @model_validator(mode="after")
-    def _values_fit_together(self):
+    def _values_fit_together(self) -> Self:
         check_model(self.model)
         check_skeleton(self)
         if self.train.begin_epoch >= self.train.end_epoch:
@@ -235,9 +236,9 @@ class Config(Record):
         return self
 
     @property
-    def skeleton(self):
+    def skeleton(self) -> Skeleton:
         return self.dataset.skeleton.skeleton(self.dataset.dataset)
 
     @property
-    def dataset_root(self):
+    def dataset_root(self) -> Path:
         return Path(self.data_dir) / self.dataset.root

@@ -1,10 +1,10 @@
 """DATASET.SKELETON: a built-in skeleton by name, or one of the user's own."""
-
 import difflib
 from itertools import chain
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from typing_extensions import Self
 
 from ..core.skeletons import SKELETONS, Skeleton, pair_problem
 from ..utils.files import short_repr
@@ -37,7 +37,7 @@ class SkeletonConfig(Record):
     """Which joints of the annotation are used, counted from 0, if it has more than JOINTS."""
 
     @model_validator(mode="after")
-    def _names_are_joints(self):
+    def _names_are_joints(self) -> Self:
         if not self.joints:
             if self.name and self.name not in SKELETONS:
                 known = ", ".join(sorted(SKELETONS))
@@ -75,7 +75,7 @@ class SkeletonConfig(Record):
         values = write(self)
         return values if self.joints else {key: value for key, value in values.items() if key.lower() == "name"}
 
-    def skeleton(self, dataset):
+    def skeleton(self, dataset: str) -> Skeleton:
         """The Skeleton that this entry means for a data set of the form `dataset`."""
         if not self.joints:
             return SKELETONS[self.name or dataset]

@@ -1,14 +1,18 @@
 """A skeleton from its name or from a JSON file, for models that do not say theirs. No Paddle here."""
 
+from __future__ import annotations
+
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..core.skeletons import SKELETONS, Skeleton, pair_problem
 from ..utils.errors import UserError
 from ..utils.files import describe_error, read_json, short_repr
 
 
-def read_skeleton(name):
+def read_skeleton(name: str) -> Skeleton:
     """The Skeleton called `name`, or that of a JSON file: {"joints": [name, ...], "limbs": [[name, name], ...]}.
 
     Besides there may be "name" and "flip_pairs" (left_x with right_x where it is absent), and the other keys of
@@ -34,7 +38,7 @@ def read_skeleton(name):
     return Skeleton(str(values.get("name") or path.stem), joints, pairs.get("limbs", ()), pairs.get("flip_pairs"))
 
 
-def _names(value, key):
+def _names(value: Any, key: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
         raise ValueError(f"{key}: expected a list of names, got {short_repr(value)}")
     if len(set(value)) != len(value):
@@ -42,7 +46,7 @@ def _names(value, key):
     return tuple(value)
 
 
-def _pairs(value, key, joints):
+def _pairs(value: Any, key: str, joints: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     if not isinstance(value, list):
         raise ValueError(f"{key}: expected a list of pairs of names, got {short_repr(value)}")
     pairs = tuple(_names(pair, key) for pair in value)

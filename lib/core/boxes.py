@@ -11,7 +11,7 @@ import numpy as np
 BOX_GROWTH = 0.15
 
 
-def box_of_joints(joints, counted, growth=BOX_GROWTH):
+def box_of_joints(joints: np.ndarray, counted: np.ndarray, growth: float = BOX_GROWTH) -> np.ndarray:
     """Boxes (N, 4) around the joints (N, K, 2) that `counted` (N, K) names, longer by the share `growth`.
 
     The paper (section 3): the box of the joints grows by 15% in length, 7.5% on either side. A person of whom no joint
@@ -21,12 +21,13 @@ def box_of_joints(joints, counted, growth=BOX_GROWTH):
     counted = counted & np.isfinite(joints).all(axis=-1)
     low = np.where(counted[..., None], joints, np.inf).min(axis=1, initial=np.inf)
     high = np.where(counted[..., None], joints, -np.inf).max(axis=1, initial=-np.inf)
-    low, high = (np.where(counted.any(axis=1)[:, None], corner, np.nan) for corner in (low, high))
+    known = np.asarray(counted.any(axis=1))[:, None]
+    low, high = (np.where(known, corner, np.nan) for corner in (low, high))
     sides = (high - low) * (1 + growth)
     return np.concatenate([(low + high - sides) / 2, sides], axis=1)
 
 
-def box_overlaps(boxes, others):
+def box_overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Intersection over union (N, M) of boxes (N, 4) with others (M, 4); 0 where one has no area."""
     boxes, others = (np.asarray(value, dtype=np.float64).reshape(-1, 4) for value in (boxes, others))
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
@@ -36,7 +37,7 @@ def box_overlaps(boxes, others):
     return np.where(shared > 0, shared / np.where(union > 0, union, 1), 0.0)
 
 
-def box_nms(boxes, scores, threshold):
+def box_nms(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> list[int]:
     """Indices of the boxes (N, 4) that stay, the highest score first: none overlaps one before it by more than that."""
     order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
     overlaps, keep = box_overlaps(boxes, boxes), []
@@ -46,15 +47,15 @@ def box_nms(boxes, scores, threshold):
     return keep
 
 
-def cut_at_border(boxes, size):
+def cut_at_border(boxes: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Boxes (N, 4) cut at the border of a picture of `size` (width, height), and which (N,) are still a pixel wide."""
     low = np.clip(boxes[:, :2], 0, size)
     high = np.clip(boxes[:, :2] + boxes[:, 2:], 0, size)
     cut = np.concatenate([low, high - low], axis=1)
-    return cut, (cut[:, 2:] >= 1).all(axis=1)  # NaN is not
+    return cut, np.asarray((cut[:, 2:] >= 1).all(axis=1))  # NaN is not
 
 
-def in_regions(joints, regions):
+def in_regions(joints: np.ndarray, regions: list[np.ndarray]) -> np.ndarray:
     """Which joints (N, K, 2) lie within one of the polygons, (N, K) bool; a joint on the border does not."""
     joints = np.asarray(joints, dtype=np.float64)
     inside = np.zeros(joints.shape[:-1], dtype=bool)

@@ -1,11 +1,14 @@
 """Measures: accuracy on heatmaps (for the log) and PCKh on predicted joints (for the tables). No Paddle here."""
 
+from __future__ import annotations
+
 import numpy as np
+import numpy.typing as npt
 
 from .heatmap import get_max_preds
 
 
-def accuracy(output, target, threshold=0.5):
+def accuracy(output: np.ndarray, target: np.ndarray, threshold: float = 0.5) -> tuple[np.ndarray, float, int]:
     """PCK on heatmaps, as the original logs it: `peak_accuracy` of what is highest in output and target (N, K, H, W).
 
     Returns (per_joint, mean, count) as there.
@@ -13,7 +16,9 @@ def accuracy(output, target, threshold=0.5):
     return peak_accuracy(get_max_preds(output)[0], get_max_preds(target)[0], output.shape[:1:-1], threshold)
 
 
-def peak_accuracy(predicted, expected, heatmap_size, threshold=0.5):
+def peak_accuracy(
+    predicted: np.ndarray, expected: np.ndarray, heatmap_size: tuple[int, int], threshold: float = 0.5
+) -> tuple[np.ndarray, float, int]:
     """The share of joints within `threshold` of a tenth of the heatmap, from `peak_hits`, whose arguments it has.
 
     Returns (per_joint, mean, count): per_joint (K,) float64 with -1 for a joint that no person shows, the mean over
@@ -22,7 +27,9 @@ def peak_accuracy(predicted, expected, heatmap_size, threshold=0.5):
     return accuracy_of_hits(*peak_hits(predicted, expected, heatmap_size, threshold))
 
 
-def peak_hits(predicted, expected, heatmap_size, threshold=0.5):
+def peak_hits(
+    predicted: np.ndarray, expected: np.ndarray, heatmap_size: tuple[int, int], threshold: float = 0.5
+) -> tuple[np.ndarray, np.ndarray]:
     """How many persons' joints are hit, and shown, each (K,) int.
 
     predicted, expected: (N, K, 2) heatmap pixels; heatmap_size: (width, height). The original's two quirks are kept so
@@ -36,14 +43,14 @@ def peak_hits(predicted, expected, heatmap_size, threshold=0.5):
     return ((distance < threshold) & counted).sum(axis=0), counted.sum(axis=0)
 
 
-def accuracy_of_hits(hits, shown):
+def accuracy_of_hits(hits: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, float, int]:
     """(per_joint, mean, count) of `peak_accuracy` from the counts (K,) of `peak_hits`."""
     per_joint = np.where(shown > 0, hits / np.maximum(shown, 1), -1.0)
     count = int((shown > 0).sum())
     return per_joint, float(per_joint[shown > 0].sum() / max(count, 1)), count
 
 
-def heatmap_loss(output, target, target_weight=None):
+def heatmap_loss(output: np.ndarray, target: np.ndarray, target_weight: np.ndarray | None = None) -> float:
     """JointsMSELoss of numpy heatmaps (N, K, H, W), for validation; target_weight (N, K, 1) or None."""
     difference = output - target
     if target_weight is not None:
@@ -51,12 +58,15 @@ def heatmap_loss(output, target, target_weight=None):
     return 0.5 * float(np.mean(np.square(difference), dtype=np.float64))
 
 
-def head_sizes(head_boxes):
+def head_sizes(head_boxes: np.ndarray) -> np.ndarray:
     """MPII's head size per person from head boxes (2, 2, N) [[x1, y1], [x2, y2]]: 0.6 of the diagonal, in pixels."""
     return 0.6 * np.linalg.norm(head_boxes[1] - head_boxes[0], axis=0)
 
 
-def pckh_curve(predictions, truth, missing, sizes, thresholds):
+def pckh_curve(
+    predictions: np.ndarray, truth: np.ndarray, missing: np.ndarray, sizes: np.ndarray,
+    thresholds: npt.ArrayLike,
+) -> tuple[np.ndarray, np.ndarray]:
     """PCKh of each joint at each threshold.
 
     predictions, truth: (N, K, 2) in the same pixels; missing: (N, K), 1 where the joint is not annotated;
@@ -68,6 +78,6 @@ def pckh_curve(predictions, truth, missing, sizes, thresholds):
     counts = visible.sum(axis=0)
     # a prediction that is not a number is a miss
     distance = np.where(visible & np.isfinite(distance), distance, np.inf)
-    hits = np.stack([(distance <= threshold).sum(axis=0) for threshold in thresholds])
+    hits = np.stack([(distance <= threshold).sum(axis=0) for threshold in np.asarray(thresholds)])
     with np.errstate(invalid="ignore"):
         return 100.0 * hits / np.where(counts > 0, counts, np.nan), counts

@@ -8,10 +8,11 @@ Unbiased data processing (TEST.UDP; Huang et al., "The Devil is in the Details",
 pixel centres instead: x stands at x * (heatmap_width - 1) / (input_width - 1), and the gaussian's peak is not rounded.
 Legend: N persons, K joints, H and W the heatmap's height and width.
 """
+from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -22,12 +23,15 @@ DARK_REACH = 2  # pixels that distribution-aware decoding looks at on each side 
 BACKBONE_STRIDE = 32  # a ResNet's last layer has a place for every 32 pixels, begun ones included
 
 
-def heatmap_size_of(image_size, deconv_layers=3):
+def heatmap_size_of(image_size: tuple[int, int], deconv_layers: int = 3) -> tuple[int, int]:
     """(width, height) of the heatmaps that the network makes of an input of (width, height)."""
     return tuple(-(-side // BACKBONE_STRIDE) * 2**deconv_layers for side in image_size)
 
 
-def gaussian_vectors(joints, visible, image_size, heatmap_size, sigma, unbiased=False):
+def gaussian_vectors(
+    joints: np.ndarray, visible: np.ndarray, image_size: tuple[int, int], heatmap_size: tuple[int, int], sigma: float,
+    unbiased: bool = False,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The targets of N persons as one vector per axis: target[n, k, y, x] = vertical[n, k, y] * horizontal[n, k, x].
 
     A gaussian of this form is separable, so a loader can hand over K * (H + W) numbers instead of K * H * W.
@@ -61,18 +65,21 @@ def gaussian_vectors(joints, visible, image_size, heatmap_size, sigma, unbiased=
     return vectors[0], vectors[1], target_weight[..., None]
 
 
-def generate_target(joints, visible, image_size, heatmap_size, sigma, unbiased=False):
+def generate_target(
+    joints: np.ndarray, visible: np.ndarray, image_size: tuple[int, int], heatmap_size: tuple[int, int], sigma: float,
+    unbiased: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
     """Gaussian targets (N, K, H, W) and their weights (N, K, 1), float32. Arguments as in `gaussian_vectors`."""
     horizontal, vertical, target_weight = gaussian_vectors(joints, visible, image_size, heatmap_size, sigma, unbiased)
     return outer_product(horizontal, vertical), target_weight
 
 
-def outer_product(horizontal, vertical):
+def outer_product(horizontal: np.ndarray, vertical: np.ndarray) -> np.ndarray:
     """Targets (N, K, H, W) from the vectors (N, K, W) and (N, K, H) of `gaussian_vectors`."""
     return vertical[..., :, None] * horizontal[..., None, :]
 
 
-def get_max_preds(heatmaps):
+def get_max_preds(heatmaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The highest pixel of each heatmap (N, K, H, W).
 
     Returns coords (N, K, 2) float32, heatmap pixels, and maxvals (N, K, 1). Where the maximum is not above 0 the
@@ -85,23 +92,23 @@ def get_max_preds(heatmaps):
     return coords_of_index(index.reshape(persons, joints) * (maxvals[..., 0] > 0), width), maxvals
 
 
-def coords_of_index(index, width):
+def coords_of_index(index: np.ndarray, width: int) -> np.ndarray:
     """(..., 2) float32 coordinates x, y of places (...) in a heatmap of this width, counted in reading order."""
     y, x = np.divmod(index, width)
     return np.stack([x, y], axis=-1).astype(np.float32)
 
 
-def target_peaks(horizontal, vertical):
+def target_peaks(horizontal: np.ndarray, vertical: np.ndarray) -> np.ndarray:
     """The highest pixel (N, K, 2) of each target, from the vectors of `gaussian_vectors`; (0, 0) where all is 0."""
     return np.stack([horizontal.argmax(axis=2), vertical.argmax(axis=2)], axis=-1).astype(np.float32)
 
 
-def reach_of(decode, sigma):
+def reach_of(decode: str, sigma: float | None) -> int:
     """How many pixels on each side of the highest one a decoder of `get_final_preds` looks at."""
     return DECODERS[decode].reach(sigma)
 
 
-def peak_patches(heatmaps, coords, reach):
+def peak_patches(heatmaps: np.ndarray, coords: np.ndarray, reach: int) -> np.ndarray:
     """The surroundings (N, K, 2 * reach + 1, 2 * reach + 1) of whole-pixel coords (N, K, 2); 0 outside the heatmap."""
     persons, joints, height, width = heatmaps.shape
     x, y = _whole_pixels(coords)
@@ -118,7 +125,9 @@ def peak_patches(heatmaps, coords, reach):
     return patches
 
 
-def refine_peaks(coords, patches, heatmap_size, decode, sigma):
+def refine_peaks(
+    coords: np.ndarray, patches: np.ndarray, heatmap_size: tuple[int, int], decode: str, sigma: float | None
+) -> np.ndarray:
     """Whole-pixel coords (N, K, 2) moved as `decode` says; see `get_final_preds`.
 
     patches: from `peak_patches`, with the reach of `reach_of`; heatmap_size: (width, height). Returns new coordinates.
@@ -126,7 +135,7 @@ def refine_peaks(coords, patches, heatmap_size, decode, sigma):
     return coords + DECODERS[decode].step(coords, patches, heatmap_size, sigma)
 
 
-def refine_coords(heatmaps, coords, decode, sigma):
+def refine_coords(heatmaps: np.ndarray, coords: np.ndarray, decode: str, sigma: float | None) -> np.ndarray:
     """`refine_peaks` of whole-pixel coords (N, K, 2) that `get_max_preds` found in heatmaps (N, K, H, W).
 
     sigma: the target's; only the decoder "dark" wants it.
@@ -135,7 +144,7 @@ def refine_coords(heatmaps, coords, decode, sigma):
     return refine_peaks(coords, patches, heatmaps.shape[:1:-1], decode, sigma)
 
 
-def quarter_offset(heatmaps, coords):
+def quarter_offset(heatmaps: np.ndarray, coords: np.ndarray) -> np.ndarray:
     """Moves whole-pixel `coords` (N, K, 2) by a quarter of a pixel towards the higher neighbour, on each axis.
 
     Peaks within one pixel of the border stay, as in the original. Returns new coordinates.
@@ -143,7 +152,7 @@ def quarter_offset(heatmaps, coords):
     return refine_coords(heatmaps, coords, "quarter", None)
 
 
-def dark_offset(heatmaps, coords, sigma):
+def dark_offset(heatmaps: np.ndarray, coords: np.ndarray, sigma: float) -> np.ndarray:
     """Moves whole-pixel `coords` (N, K, 2) to the peak of the gaussian that each heatmap looks like.
 
     Distribution-aware decoding (Zhang et al., CVPR 2020): blur as wide as the target's gaussian, logarithm, and one
@@ -154,12 +163,14 @@ def dark_offset(heatmaps, coords, sigma):
     return refine_coords(heatmaps, coords, "dark", sigma)
 
 
-def _whole_pixels(coords):
+def _whole_pixels(coords: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     pixels = np.floor(coords + 0.5).astype(np.int64)
     return pixels[..., 0], pixels[..., 1]
 
 
-def _quarter_step(coords, patches, heatmap_size, sigma=None):
+def _quarter_step(
+    coords: np.ndarray, patches: np.ndarray, heatmap_size: tuple[int, int], sigma: float | None = None
+) -> np.ndarray:
     x, y = _whole_pixels(coords)
     width, height = heatmap_size
     inside = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
@@ -169,7 +180,7 @@ def _quarter_step(coords, patches, heatmap_size, sigma=None):
     return (np.sign(difference) * 0.25 * inside[..., None]).astype(coords.dtype)
 
 
-def _dark_step(coords, patches, heatmap_size, sigma):
+def _dark_step(coords: np.ndarray, patches: np.ndarray, heatmap_size: tuple[int, int], sigma: float) -> np.ndarray:
     x, y = _whole_pixels(coords)
     width, height = heatmap_size
     inside = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
@@ -177,7 +188,7 @@ def _dark_step(coords, patches, heatmap_size, sigma):
     # how high the blurred peak is does not matter to the slopes of its logarithm
     logarithms = np.log(np.maximum(blur @ patches.astype(np.float64) @ blur.T, 1e-10))  # (N, K, 5, 5)
 
-    def at(right, down):
+    def at(right: int, down: int) -> np.ndarray:
         return logarithms[..., DARK_REACH + down, DARK_REACH + right]
 
     middle = at(0, 0)
@@ -193,12 +204,12 @@ def _dark_step(coords, patches, heatmap_size, sigma):
     return (offset * is_peak[..., None]).astype(coords.dtype)
 
 
-def _blur_side(sigma):
+def _blur_side(sigma: float) -> int:
     """The width of the blur whose gaussian is about the target's, in heatmap pixels."""
     return 2 * math.ceil(3 * sigma) - 1
 
 
-def _blur_matrix(side):
+def _blur_matrix(side: int) -> np.ndarray:
     """(5, 4 + side): each row blurs one of the five middle pixels of a row of 4 + side."""
     taps = cv2.getGaussianKernel(side, 0)[:, 0]
     matrix = np.zeros((2 * DARK_REACH + 1, 2 * DARK_REACH + side))
@@ -207,7 +218,7 @@ def _blur_matrix(side):
     return matrix
 
 
-def _no_step(coords, patches, heatmap_size, sigma):
+def _no_step(coords: np.ndarray, patches: np.ndarray, heatmap_size: tuple[int, int], sigma: float) -> np.ndarray:
     return np.zeros_like(coords)
 
 
@@ -218,8 +229,8 @@ class Decoder(NamedTuple):
     (N, K, 2) of the highest pixels, see `refine_peaks`. sigma is the target's, in heatmap pixels.
     """
 
-    reach: Callable[[float], int]
-    step: Callable[[np.ndarray, np.ndarray, tuple[int, int], float], np.ndarray]
+    reach: Callable[[Any], int]
+    step: Callable[[np.ndarray, np.ndarray, tuple[int, int], Any], np.ndarray]
 
 
 # TEST.DECODE: a new decoder is one entry here and its name in lib/config/schema.py
@@ -230,7 +241,7 @@ DECODERS = {
 }
 
 
-def decode_heatmaps(heatmaps, decode="quarter", sigma=2.0):
+def decode_heatmaps(heatmaps: np.ndarray, decode: str = "quarter", sigma: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
     """The joints of heatmaps (N, K, H, W): coords (N, K, 2) float32, heatmap pixels, and maxvals (N, K, 1).
 
     decode: what is added to the highest pixel: "quarter" of a pixel towards the higher neighbour (the original), "dark"
@@ -240,7 +251,10 @@ def decode_heatmaps(heatmaps, decode="quarter", sigma=2.0):
     return refine_coords(heatmaps, coords, decode, sigma), maxvals
 
 
-def get_final_preds(heatmaps, center, scale, decode="quarter", sigma=2.0, unbiased=False):
+def get_final_preds(
+    heatmaps: np.ndarray, center: np.ndarray, scale: np.ndarray, decode: str = "quarter", sigma: float = 2.0,
+    unbiased: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
     """Joints in picture pixels from heatmaps (N, K, H, W).
 
     center, scale: (N, 2) of each person's crop; decode and sigma: see `decode_heatmaps`.
@@ -251,12 +265,12 @@ def get_final_preds(heatmaps, center, scale, decode="quarter", sigma=2.0, unbias
     return transform_preds(coords, center, scale, heatmaps.shape[:1:-1], unbiased).astype(np.float32), maxvals
 
 
-def flip_back(flipped_heatmaps, flip_pairs):
+def flip_back(flipped_heatmaps: np.ndarray, flip_pairs: Sequence[tuple[int, int]]) -> np.ndarray:
     """Heatmaps (N, K, H, W) of the mirrored picture, mirrored back: columns reversed, left and right exchanged."""
     return flipped_heatmaps[:, mirrored_order(flipped_heatmaps.shape[1], flip_pairs), :, ::-1]
 
 
-def shift_right(heatmaps):
+def shift_right(heatmaps: np.ndarray) -> np.ndarray:
     """Heatmaps moved right by one pixel; the first column stays.
 
     The network sees pixel x of the input as x / 4 of the heatmap, its mirror image as (w - 1 - x) / 4: mirrored back

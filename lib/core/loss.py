@@ -1,5 +1,7 @@
 """The training loss."""
 
+from __future__ import annotations
+
 import paddle
 
 
@@ -10,11 +12,11 @@ class JointsMSELoss(paddle.nn.Layer):
     annotated do not count; the mean is over all joints all the same, as in the original.
     """
 
-    def __init__(self, use_target_weight=True):
+    def __init__(self, use_target_weight: bool = True) -> None:
         super().__init__()
         self.use_target_weight = use_target_weight
 
-    def forward(self, output, target, target_weight):
+    def forward(self, output: paddle.Tensor, target: paddle.Tensor, target_weight: paddle.Tensor) -> paddle.Tensor:
         """output, target (N, K, H, W), target_weight (N, K, 1); returns a scalar."""
         difference = output - target
         if self.use_target_weight:

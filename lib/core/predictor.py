@@ -4,11 +4,14 @@ A `run` function stands for the network: uint8 crops (N, h, w, 3) in the network
 (N, K, H, W) float32. `lib.models.paddle_network` makes one of a Paddle network, `lib.deploy.onnx_network`
 one of an ONNX file.
 """
+from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from ..utils.errors import RunError
 from ..utils.image import crop_person
@@ -28,7 +31,9 @@ class Run(Protocol):
     def __call__(self, crops: np.ndarray) -> np.ndarray: ...
 
 
-def predict_heatmaps(run, crops, flip_pairs=None, shift_heatmap=True):
+def predict_heatmaps(
+    run: Run, crops: np.ndarray, flip_pairs: Sequence[tuple[int, int]] | None = None, shift_heatmap: bool = True
+) -> np.ndarray:
     """Heatmaps (N, K, H, W) float32 of uint8 crops (N, h, w, 3).
 
     flip_pairs: average with the mirrored crops' heatmaps, mirrored back and, with shift_heatmap, shifted right by one
@@ -82,10 +87,10 @@ class Poses:
 class PosePredictor:
     """The joints of people in a picture: crop, network, decode. `clock` counts the seconds of each."""
 
-    def __init__(self, run, settings, clock=None):
+    def __init__(self, run: Run, settings: PoseSettings, clock: Stopwatch | None = None) -> None:
         self.run, self.settings, self.clock = run, settings, clock or Stopwatch()
 
-    def predict(self, image, boxes):
+    def predict(self, image: np.ndarray, boxes: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Joints of the persons in `boxes`.
 
         image: (H, W, 3) uint8 BGR; boxes: (N, 4) x, y, width, height in its pixels, N may be 0; they are fitted to the
@@ -95,17 +100,20 @@ class PosePredictor:
         (poses,) = self.predict_many([image], [boxes])
         return poses.keypoints, poses.scores
 
-    def predict_many(self, images, boxes, keep_heatmaps=False):
+    def predict_many(
+        self, images: Sequence[np.ndarray], boxes: Sequence[npt.ArrayLike], keep_heatmaps: bool = False
+    ) -> list[Poses]:
         """The Poses of each of several pictures, whose persons go through the network in common batches.
 
         images, boxes: sequences of what `predict` takes. Where nobody is in any of them K is 0.
         """
-        boxes = [np.asarray(part, dtype=np.float64).reshape(-1, 4) for part in boxes]
-        counts = [len(part) for part in boxes]
-        owners, boxes = np.repeat(np.arange(len(images)), counts), np.concatenate(boxes)
-        centers, scales = crop_of_box(boxes, self.settings.image_size, self.settings.padding)
+        parts_of_boxes = [np.asarray(part, dtype=np.float64).reshape(-1, 4) for part in boxes]
+        counts = [len(part) for part in parts_of_boxes]
+        owners = np.repeat(np.arange(len(images)), counts)
+        all_boxes = np.concatenate(parts_of_boxes)
+        centers, scales = crop_of_box(all_boxes, self.settings.image_size, self.settings.padding)
         parts = []
-        for start in range(0, len(boxes), self.settings.batch_size):
+        for start in range(0, len(all_boxes), self.settings.batch_size):
             batch = slice(start, start + self.settings.batch_size)
             pictures = [images[owner] for owner in owners[batch]]
             parts.append(self._predict_batch(pictures, centers[batch], scales[batch], keep_heatmaps))
@@ -115,19 +123,22 @@ class PosePredictor:
         columns = (np.split(values, ends) for values in (*arrays[:2], centers, scales, *arrays[2:]))
         return [Poses(*values) for values in zip(*columns, strict=True)]
 
-    def warm_up(self):
+    def warm_up(self) -> None:
         """Runs the network once on an empty crop: the first run of many a network takes longer than the others."""
         width, height = self.settings.image_size
         self.run(np.zeros((1, height, width, 3), np.uint8))
         self.clock.seconds.clear()
 
-    def _predict_batch(self, images, centers, scales, keep_heatmaps):
-        settings, crops = self.settings, []
+    def _predict_batch(
+        self, images: Sequence[np.ndarray], centers: np.ndarray, scales: np.ndarray, keep_heatmaps: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | tuple[np.ndarray, np.ndarray]:
+        settings = self.settings
+        cut = []
         with self.clock.part("preprocess"):
             for image, center, scale in zip(images, centers, scales, strict=True):
                 matrix = get_affine_transform(center, scale, 0, settings.image_size, unbiased=settings.unbiased)
-                crops.append(crop_person(image, matrix, settings.image_size, settings.color_rgb))
-            crops = np.stack(crops)
+                cut.append(crop_person(image, matrix, settings.image_size, settings.color_rgb))
+            crops = np.stack(cut)
         with self.clock.part("network"):
             heatmaps = predict_heatmaps(self.run, crops, settings.flip_pairs, settings.shift_heatmap)
         with self.clock.part("decode"):

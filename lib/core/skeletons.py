@@ -3,19 +3,24 @@
 A skeleton of one's own is an entry in the YAML (DATASET.SKELETON); everything else follows from it.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 
 
-def mirrored_name(name):
+def mirrored_name(name: str) -> str:
     """The name of a joint's left or right twin (left_knee -> right_knee), or the name itself."""
     side, _, rest = name.partition("_")
     return f"{ {'left': 'right', 'right': 'left'}[side] }_{rest}" if side in ("left", "right") else name
 
 
-def pair_problem(joints, pairs):
+def pair_problem(joints: Sequence[str], pairs: Sequence[tuple[str, ...]]) -> str:
     """What is wrong with mirror pairs by the joints' names, or '': left_x is the twin of right_x and of no other."""
-    twin_of = dict(chain(pairs, ((second, first) for first, second in pairs)))
+    twin_of = {}
+    for first, second in pairs:
+        twin_of[first] = second
+        twin_of[second] = first
     for name, twin in twin_of.items():
         side = name.partition("_")[0]
         expected = mirrored_name(name)
@@ -57,32 +62,32 @@ class Skeleton:
     pckh_left_out: tuple = field(default=(), repr=False)
 
     @property
-    def flip_pairs(self):
+    def flip_pairs(self) -> tuple:
         """((index, mirrored index), ...): the first joint of each pair in joint order first."""
-        pairs = self.mirror_pairs
-        if pairs is None:
+        pairs: Sequence[tuple[str, ...]] = self.mirror_pairs or ()
+        if self.mirror_pairs is None:
             twins = ((name, mirrored_name(name)) for name in self.joints)
             pairs = [(name, twin) for name, twin in twins if twin != name and twin in self.joints]
         return tuple(sorted({tuple(sorted(self.indices_of(pair))) for pair in pairs}))
 
     @property
-    def limb_indices(self):
+    def limb_indices(self) -> tuple:
         """((joint index, joint index), ...) of `limbs`."""
         return tuple((self.joints.index(first), self.joints.index(second)) for first, second in self.limbs)
 
     @property
-    def groups(self):
+    def groups(self) -> tuple:
         """Columns of a table of this skeleton, (title, joint names): left and right of a joint are one column."""
         if self.pckh_groups:
             return self.pckh_groups
-        groups = {}
+        groups: dict[str, list[str]] = {}
         for name in self.joints:
             side, _, rest = name.partition("_")
             title = rest if side in ("left", "right") else name
             groups.setdefault(title.replace("_", " ").capitalize(), []).append(name)
         return tuple((title, tuple(names)) for title, names in groups.items())
 
-    def indices_of(self, names):
+    def indices_of(self, names: Sequence[str]) -> list[int]:
         """List of the joint indices of `names`."""
         return [self.joints.index(name) for name in names]
 

@@ -3,14 +3,20 @@
 Coordinates are (x, y) in pixels, 0-based, with the centre of the top-left pixel at (0, 0). A person's `scale` is
 (width, height) in units of 200 pixels, as MPII's annotations have it.
 """
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 PIXELS_PER_SCALE = 200.0
 
 
-def crop_of_box(box, image_size, padding=1.25):
+def crop_of_box(
+    box: npt.ArrayLike, image_size: tuple[int, int], padding: float = 1.25
+) -> tuple[np.ndarray, np.ndarray]:
     """(center, scale), each (..., 2) float32, of the crop around a box (..., 4): x, y, width, height in pixels.
 
     The box is widened or heightened to the aspect of image_size (width, height), then grown by `padding` (1.25 in the
@@ -24,13 +30,16 @@ def crop_of_box(box, image_size, padding=1.25):
     return center, (fitted / PIXELS_PER_SCALE).astype(np.float32) * np.float32(padding)
 
 
-def _third_point(first, second):
+def _third_point(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """The corner that makes a right angle with the segment second -> first, at `second`."""
     direction = first - second
     return second + np.array([-direction[1], direction[0]], dtype=np.float32)
 
 
-def get_affine_transform(center, scale, rotation_degrees, output_size, inverse=False, unbiased=False):
+def get_affine_transform(
+    center: np.ndarray, scale: np.ndarray, rotation_degrees: float, output_size: tuple[int, int],
+    inverse: bool = False, unbiased: bool = False,
+) -> np.ndarray:
     """The 2x3 matrix that takes picture pixels to pixels of the crop (`inverse`: back again).
 
     center: (2,) x, y of the person's centre in picture pixels; lands at the middle of the crop.
@@ -63,7 +72,9 @@ def get_affine_transform(center, scale, rotation_degrees, output_size, inverse=F
     return cv2.getAffineTransform(target, source) if inverse else cv2.getAffineTransform(source, target)
 
 
-def _unbiased_matrix(center, scale_width, rotation_degrees, output_size):
+def _unbiased_matrix(
+    center: np.ndarray, scale_width: float, rotation_degrees: float, output_size: tuple[int, int]
+) -> np.ndarray:
     """The box's corners land on the centres of the crop's corner pixels (Huang et al. 2020, section 3.2).
 
     A box of w pixel intervals becomes output width - 1 intervals, so that a mirrored crop is exactly the crop mirrored.
@@ -76,13 +87,15 @@ def _unbiased_matrix(center, scale_width, rotation_degrees, output_size):
     return np.column_stack([turn, intervals / 2 - turn @ center])
 
 
-def affine_transform(points, matrix):
+def affine_transform(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Moves points (..., 2) by a (2, 3) matrix; returns float64 of the same shape."""
     points = np.asarray(points, dtype=np.float64)
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def transform_preds(coords, center, scale, output_size, unbiased=False):
+def transform_preds(
+    coords: np.ndarray, center: np.ndarray, scale: np.ndarray, output_size: tuple[int, int], unbiased: bool = False
+) -> np.ndarray:
     """Heatmap pixels back to picture pixels: the inverse of `get_affine_transform` without rotation.
 
     coords: (K, 2) of one person whose center and scale are (2,), or (N, K, 2) of N persons with (N, 2) each; as there,
@@ -103,7 +116,9 @@ def transform_preds(coords, center, scale, output_size, unbiased=False):
     return (np.asarray(coords) - middle) * per_pixel[..., None, :] + center[..., None, :]
 
 
-def fliplr_joints(joints, visible, picture_width, flip_pairs):
+def fliplr_joints(
+    joints: np.ndarray, visible: np.ndarray, picture_width: int, flip_pairs: Sequence[tuple[int, int]]
+) -> tuple[np.ndarray, np.ndarray]:
     """Joints of the mirrored picture: x -> picture_width - 1 - x, left and right joints exchanged.
 
     joints: (K, 2) pixels; visible: (K,); flip_pairs: sequence of (joint, mirrored joint).
@@ -116,7 +131,7 @@ def fliplr_joints(joints, visible, picture_width, flip_pairs):
     return joints[order] * (visible > 0)[:, None], visible.copy()
 
 
-def mirrored_order(joint_count, flip_pairs):
+def mirrored_order(joint_count: int, flip_pairs: Sequence[tuple[int, int]]) -> np.ndarray:
     """(K,) int: for each joint, the joint that takes its place in the mirrored picture."""
     order = np.arange(joint_count)
     for first, second in flip_pairs:

@@ -1,5 +1,8 @@
 """Random changes to a person's crop while training. No Paddle here."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +30,7 @@ class Augmentation:
     half_body: float = 0.0
     half_body_joints: int = 8
 
-    def draw(self, generator):
+    def draw(self, generator: np.random.Generator) -> tuple[float, float, bool]:
         """(scale multiplier, rotation in degrees, mirror or not) from a numpy Generator.
 
         Every draw takes the same four numbers from the generator, so one setting does not shift another's luck.
@@ -41,7 +44,9 @@ class Augmentation:
             self.flip and flip_chance <= FLIP_PROBABILITY
         )
 
-    def draw_half_body(self, generator, joints, visible, upper_body):
+    def draw_half_body(
+        self, generator: np.random.Generator, joints: np.ndarray, visible: np.ndarray, upper_body: Sequence[int]
+    ) -> tuple[float, float, float, float] | None:
         """The box x, y, width, height of one half of a body, or None for the whole.
 
         joints: (K, 2) pixels; visible: (K,); upper_body: indices of the upper half's joints. The lower half is taken
@@ -54,7 +59,9 @@ class Augmentation:
             return _box_around(upper)
         return _box_around(lower if len(lower) > 2 else upper)
 
-    def half_bodies(self, joints, visible, upper_body):
+    def half_bodies(
+        self, joints: np.ndarray, visible: np.ndarray, upper_body: Sequence[int]
+    ) -> list[tuple[float, float, float, float]]:
         """Every box that `draw_half_body` can give for a person: none, one or two. Arguments as there."""
         if not self._has_halves(visible):
             return []
@@ -62,18 +69,18 @@ class Augmentation:
         halves = [half for half in (upper, lower) if len(half) > 2] or [upper]
         return [box for half in halves if (box := _box_around(half)) is not None]
 
-    def _has_halves(self, visible):
+    def _has_halves(self, visible: np.ndarray) -> bool:
         return self.half_body > 0 and (np.asarray(visible) > 0).sum() > self.half_body_joints
 
 
-def _halves(joints, visible, upper_body):
+def _halves(joints: np.ndarray, visible: np.ndarray, upper_body: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """The visible joints of the upper half and those of the lower half, each (M, 2)."""
     seen = np.asarray(visible) > 0
     is_upper = np.isin(np.arange(len(seen)), upper_body)
     return joints[seen & is_upper], joints[seen & ~is_upper]
 
 
-def _box_around(half):
+def _box_around(half: np.ndarray) -> tuple[float, float, float, float] | None:
     """The box around the mean of joints (M, 2), as large as they are far apart; None for fewer than 2 places."""
     if len(half) < 2 or not np.ptp(half, axis=0).any():
         return None
@@ -81,7 +88,7 @@ def _box_around(half):
     return (*(middle - size / 2), *size)
 
 
-def sample_generator(seed, epoch, index):
+def sample_generator(seed: int, epoch: int, index: int) -> np.random.Generator:
     """The random generator of one person in one epoch.
 
     It depends on nothing else: the same whatever the number of workers and whichever of them loads the sample, never

@@ -1,6 +1,10 @@
 """From the configuration to data sets, loaders and evaluators. No Paddle here."""
 
+from __future__ import annotations
+
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.skeletons import SKELETONS
 from ..utils.errors import UserError
@@ -14,8 +18,14 @@ from .loader import BatchLoader, TrainingShare, ValidationShare
 from .mpii import read_mpii
 from .posetrack import annotation_folder, posetrack_of_coco, read_posetrack
 
+if TYPE_CHECKING:
+    from ..config.schema import Config
+    from ..core.skeletons import Skeleton
+    from .coco_truth import CocoTruth
+    from .joints_dataset import Persons
 
-def read_persons(config, training):
+
+def read_persons(config: Config, training: bool) -> Persons:
     """The Persons of DATASET.TRAIN_SET or TEST_SET. Raises UserError for bad or missing annotations."""
     data, skeleton = config.dataset, config.skeleton
     image_set = data.train_set if training else data.test_set
@@ -35,7 +45,7 @@ def read_persons(config, training):
     return persons
 
 
-def _read_coco(config, image_set, skeleton, detected):
+def _read_coco(config: Config, image_set: str, skeleton: Skeleton, detected: bool) -> Persons:
     truth, size = read_coco_truth(config, image_set), config.model.image_size
     pictures = picture_paths(config.dataset_root, image_set, truth, config.dataset.data_format)
     if not detected:
@@ -44,7 +54,7 @@ def _read_coco(config, image_set, skeleton, detected):
     return detected_persons(truth, test.coco_bbox_file, len(skeleton.joints), size, pictures, test.image_thre)
 
 
-def annotation_file(config, training):
+def annotation_file(config: Config, training: bool) -> Path:
     """Path of the annotations of DATASET.TRAIN_SET or TEST_SET, whether it is there or not; PoseTrack's is a folder."""
     data = config.dataset
     image_set = data.train_set if training else data.test_set
@@ -55,7 +65,7 @@ def annotation_file(config, training):
     return config.dataset_root / "annot" / f"{image_set}.json"
 
 
-def read_coco_truth(config, image_set):
+def read_coco_truth(config: Config, image_set: str) -> CocoTruth:
     path = annotation_path(config.dataset_root, image_set)
     if config.skeleton is not SKELETONS["posetrack18"]:
         return read_truth(path, config.skeleton)
@@ -65,7 +75,7 @@ def read_coco_truth(config, image_set):
     return truth
 
 
-def build_dataset(config, training):
+def build_dataset(config: Config, training: bool) -> JointsDataset:
     """The training or validation JointsDataset of a configuration; DATASET.CACHE is for training alone.
 
     Raises UserError for bad or missing data, RunError where the cache cannot be written.
@@ -82,7 +92,7 @@ def build_dataset(config, training):
     )  # fmt: skip
     persons = read_persons(config, training)
     if data.check_sides:
-        refuse_mirrored(persons.joints, persons.visible, config.skeleton, annotation_file(config, training))
+        refuse_mirrored(persons.joints, persons.visible, config.skeleton, str(annotation_file(config, training)))
     dataset = JointsDataset(persons, config.skeleton, settings)
     if training and data.cache == "crops":
         dataset.cache = open_cache(dataset, config.dataset_root, data.train_set, config.workers, _say)
@@ -91,18 +101,19 @@ def build_dataset(config, training):
     return dataset
 
 
-def _say(line):
+def _say(line: str) -> None:
     """Before there is a log: what takes long is said before it begins."""
     print(line, file=sys.stderr, flush=True)
 
 
-def build_loader(config, dataset, training, rank=0, count=1):
+def build_loader(config: Config, dataset: JointsDataset, training: bool, rank: int = 0, count: int = 1) -> BatchLoader:
     """The BatchLoader of a data set: shuffled batches of TRAIN.BATCH_SIZE, or TEST.BATCH_SIZE in order.
 
     rank, count: of several processes that share the work (lib.training.ranks), each with batches of this size.
     Raises UserError where there are more ranks than persons to train on.
     """
     train = config.train
+    sampler: TrainingShare | ValidationShare
     if training:
         sampler = TrainingShare(len(dataset), train.batch_size, train.shuffle, train.seed, rank, count)
     else:

@@ -1,5 +1,9 @@
 """COCO keypoints (and data sets in its JSON form): annotations and detected boxes -> persons. No Paddle here."""
+from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from zipfile import is_zipfile
 
 import numpy as np
@@ -10,10 +14,13 @@ from ..utils.files import checked_box, describe_error, finite, read_json, short_
 from ..utils.image import open_archive
 from .joints_dataset import Persons
 
+if TYPE_CHECKING:
+    from .coco_truth import CocoTruth
+
 NO_AREA = "boxes of no area"  # why an annotation is left out
 
 
-def annotated_persons(truth, image_size, pictures):
+def annotated_persons(truth: CocoTruth, image_size: tuple[int, int], pictures: dict[int, str]) -> Persons:
     """The persons of a CocoTruth that show a joint, as the original chooses and crops them.
 
     Crowds, persons without keypoints and boxes without area are left out, and `note` says how many. Boxes are cut at
@@ -22,7 +29,9 @@ def annotated_persons(truth, image_size, pictures):
     """
     if not truth.annotations:
         raise UserError(f"{truth.path}: it has no annotations, so give detected boxes (TEST.USE_GT_BBOX false)")
-    records, boxes, left_out = [], [], {"crowds": [], "without a joint": [], NO_AREA: []}
+    records = []
+    boxes = []
+    left_out: dict[str, list[Any]] = {"crowds": [], "without a joint": [], NO_AREA: []}
     for record in truth.annotations:
         _, width, height = truth.images[record["image_id"]]
         x, y, box_width, box_height = record["bbox"]
@@ -49,7 +58,10 @@ def annotated_persons(truth, image_size, pictures):
     return persons
 
 
-def detected_persons(truth, path, joint_count, image_size, pictures, threshold=0.0):
+def detected_persons(
+    truth: CocoTruth, path: str | os.PathLike[str], joint_count: int, image_size: tuple[int, int],
+    pictures: dict[int, str], threshold: float = 0.0,
+) -> Persons:
     """The persons of a detection file: a list of {image_id, category_id, bbox, score}, COCO's result form.
 
     joint_count: of the skeleton; none of a detected person's joints is known.
@@ -60,7 +72,7 @@ def detected_persons(truth, path, joint_count, image_size, pictures, threshold=0
         raise UserError(f"{path}: expected a list of detections (image_id, category_id, bbox, score)")
     image_ids, boxes, scores = [], [], []
     low = f"below the score {threshold:g}"
-    left_out = {"of another category": [], NO_AREA: [], low: []}
+    left_out: dict[str, list[Any]] = {"of another category": [], NO_AREA: [], low: []}
     for number, detection in enumerate(detections):
         try:
             if detection["category_id"] != truth.category["id"]:
@@ -87,12 +99,17 @@ def detected_persons(truth, path, joint_count, image_size, pictures, threshold=0
     return _make_persons(image_ids, np.array(boxes), image_size, pictures, keypoints, np.array(scores), note)
 
 
-def _note(left_out, count, what):
+def _note(
+    left_out: Mapping[str, Sequence[Any]], count: int, what: str
+) -> str:
     reasons = ", ".join(f"{len(ids)} {reason}" for reason, ids in left_out.items() if ids)
     return f"=> {sum(map(len, left_out.values()))} of {count} {what} left out: {reasons}" if reasons else ""
 
 
-def _make_persons(image_ids, boxes, image_size, pictures, keypoints, scores=None, note=""):
+def _make_persons(
+    image_ids: list[int], boxes: np.ndarray, image_size: tuple[int, int], pictures: dict[int, str],
+    keypoints: np.ndarray, scores: np.ndarray | None = None, note: str = "",
+) -> Persons:
     center, scale = crop_of_box(boxes, image_size)
     return Persons(
         pictures=[pictures[image_id] for image_id in image_ids],
@@ -107,7 +124,7 @@ def _make_persons(image_ids, boxes, image_size, pictures, keypoints, scores=None
     )
 
 
-def picture_paths(root, image_set, truth, data_format):
+def picture_paths(root: str | os.PathLike[str], image_set: str, truth: CocoTruth, data_format: str) -> dict[int, str]:
     """{image id: path} of a set's pictures: root/images/<set>/, or root/images/<set>.zip for data_format zip.
 
     test-dev and its like share the folder test2017. An archive may have the folder inside, as COCO's have, or not.

@@ -1,14 +1,21 @@
 """COCO's annotation files (and others in their form): what they say, checked. No Paddle here."""
+from __future__ import annotations
 
 import contextlib
+import os
 from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..utils.errors import UserError
 from ..utils.files import MAX_PIXEL_COORDINATE, checked_box, describe_error, finite, read_json, short_repr
+
+if TYPE_CHECKING:
+    from ..core.skeletons import Skeleton
 
 LAYOUT = (
     "COCO's pictures and annotations (2017 Train/Val images and annotations) come from cocodataset.org; they go to "
@@ -39,14 +46,14 @@ class CocoTruth:
     annotations: list
 
 
-def annotation_path(root, image_set):
+def annotation_path(root: str | os.PathLike[str], image_set: str) -> Path:
     """person_keypoints_<set>.json, or image_info_<set>.json of a set without ground truth, whichever is there."""
     folder = Path(root) / "annotations"
     path, without_truth = folder / f"person_keypoints_{image_set}.json", folder / f"image_info_{image_set}.json"
     return without_truth if without_truth.is_file() and not path.is_file() else path
 
 
-def read_truth(path, skeleton):
+def read_truth(path: str | os.PathLike[str], skeleton: Skeleton) -> CocoTruth:
     """The CocoTruth of an annotation file, for the category `person`, or the only one of the file.
 
     Raises UserError, naming the file and the annotation, where it is ill-formed.
@@ -80,7 +87,7 @@ def read_truth(path, skeleton):
     return CocoTruth(Path(path), images, category, annotations)
 
 
-def _compact(pairs):
+def _compact(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = {key: value for key, value in pairs if key in KEPT}
     if "image_id" in record and isinstance(record.get("keypoints"), list):
         with contextlib.suppress(TypeError, OverflowError):  # complained of where the annotation's number is known
@@ -88,13 +95,13 @@ def _compact(pairs):
     return record
 
 
-def _size(value):
+def _size(value: Any) -> Any:
     if not isinstance(value, (int, float)) or not 0 < value < MAX_PIXEL_COORDINATE:
         raise ValueError(f"a width or height of {short_repr(value)}; expected pixels above 0 and below a million")
     return value
 
 
-def _category(path, categories):
+def _category(path: str | os.PathLike[str], categories: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for category in categories:
         if category.get("name") == PERSON or len(categories) == 1:
             return {"id": category.get("id"), "name": str(category.get("name"))[:60]}
@@ -102,7 +109,9 @@ def _category(path, categories):
     raise UserError(f"{path}: its categories are {names or 'none'}; expected {PERSON}, or a single category")
 
 
-def _checked(record, images, skeleton):
+def _checked(
+    record: dict[str, Any], images: Mapping[Any, tuple[str, int, int]], skeleton: Skeleton
+) -> dict[str, Any]:
     """An annotation with numbers that can be, and with the skeleton's joints only."""
     if record["image_id"] not in images:
         raise ValueError(f"its image_id {short_repr(record['image_id'])} is not among the file's images")

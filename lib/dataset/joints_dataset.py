@@ -1,8 +1,11 @@
 """Persons -> samples: what every data set shares. No Paddle here."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +22,9 @@ from ..utils.errors import UserError
 from ..utils.image import open_archive
 from .augment import HALF_BODY_PADDING, Augmentation, sample_generator
 from .regions import Reach, crop_region, read_region
+
+if TYPE_CHECKING:
+    from .regions import Region
 
 
 @dataclass
@@ -44,14 +50,14 @@ class Persons:
     note: str = ""
     left_out: dict = field(default_factory=dict)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.pictures)
 
-    def annotation(self, row):
+    def annotation(self, row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """center (2,), scale (2,), joints (K, 2) and visible (K,) of one person."""
         return self.center[row], self.scale[row], self.joints[row], self.visible[row]
 
-    def choose(self, keep):
+    def choose(self, keep: np.ndarray) -> Persons:
         """The persons where the mask `keep` (N,) is True."""
         rows = np.flatnonzero(keep)
         arrays = {
@@ -94,19 +100,19 @@ class JointsDataset:
     persons: Persons
     skeleton: Skeleton
     settings: SampleSettings = field(default_factory=SampleSettings)
-    cache: object = None
+    cache: Any = None  # a CropCache, which is above this module
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_pictures(self.persons.pictures)
         settings = self.settings
-        upper_body = self.skeleton.indices_of(self.skeleton.upper_body)
+        upper_body = tuple(self.skeleton.indices_of(self.skeleton.upper_body))
         self._flip_pairs = self.skeleton.flip_pairs
         self.reach = Reach(settings.image_size, settings.augmentation, upper_body, settings.decode_reduced)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.persons)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: int | tuple[int, int]) -> dict[str, int | np.ndarray]:
         epoch, index = key if isinstance(key, tuple) else (0, key)
         persons, settings = self.persons, self.settings
         center, scale, joints, visible = (values.copy() for values in persons.annotation(index))
@@ -129,13 +135,13 @@ class JointsDataset:
         crop = crop_region(region, matrix, mirror, settings.image_size, settings.color_rgb)
         return {"crop": crop, "joints": joints, "visible": visible, "center": center, "scale": scale, "index": index}
 
-    def _region(self, index):
+    def _region(self, index: int) -> Region:
         if self.cache is not None:
             return self.cache[index]
         reduction = self.reach.reduction(*self.persons.annotation(index))
         return read_region(self.persons.pictures[index], reduction)
 
-    def collate(self, samples):
+    def collate(self, samples: list[dict[str, Any]]) -> dict[str, np.ndarray]:
         """A batch of samples, small enough to hand from a worker to the trainer.
 
         crop (N, h, w, 3) uint8; horizontal (N, K, W), vertical (N, K, H) and target_weight (N, K, 1) float32, see
@@ -157,7 +163,7 @@ class JointsDataset:
         }
 
 
-def missing_pictures(pictures):
+def missing_pictures(pictures: list[str]) -> list[str]:
     """Those of a list of paths and archive.zip@member names that are not there, each once; each folder is read once.
 
     All pictures of a folder or archive that is not there, or cannot be opened, are missing.
@@ -173,7 +179,7 @@ def missing_pictures(pictures):
     return missing
 
 
-def check_pictures(pictures):
+def check_pictures(pictures: list[str]) -> None:
     """Raises UserError naming the first missing picture of a list of paths and archive.zip@member names."""
     missing = missing_pictures(pictures)
     if missing:
@@ -188,14 +194,14 @@ def check_pictures(pictures):
         )
 
 
-def _names_in(folder, is_archive):
+def _names_in(folder: str | os.PathLike[str], is_archive: bool) -> set[Any] | set[str]:
     try:
         return set(open_archive(folder).namelist() if is_archive else os.listdir(folder or "."))
     except (OSError, UserError):
         return set()
 
 
-def select_data(persons):
+def select_data(persons: Persons) -> Persons:
     """Keeps persons whose joints lie where their box says (DATASET.SELECT_DATA; the original's rule).
 
     The similarity exp(-d^2 / (2 * 0.2^2 * area)) of the joints' mean to the box centre must exceed

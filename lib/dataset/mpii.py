@@ -1,6 +1,9 @@
 """MPII Human Pose (and data sets in its JSON form): annotations -> persons. No Paddle here."""
+from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +21,10 @@ MAXIMUM_SCALE = MAX_PIXEL_COORDINATE / PIXELS_PER_SCALE
 RANGES = "expected finite pixels below a million and a scale above 0"
 
 
-def read_mpii(root, image_set, joint_count=16, data_format="jpg", indices=()):
+def read_mpii(
+    root: str | os.PathLike[str], image_set: str, joint_count: int = 16, data_format: str = "jpg",
+    indices: tuple | tuple[int, int, int] = (),
+) -> Persons:
     """The persons of `root`/annot/`image_set`.json, as `Persons`.
 
     image_set: train, valid or test (whose records have no joints; they come back as not visible).
@@ -58,7 +64,7 @@ def read_mpii(root, image_set, joint_count=16, data_format="jpg", indices=()):
     return Persons(pictures, center - 1, scale, joints, visible, boxes)
 
 
-def _read_records(root, path):
+def _read_records(root: Path, path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     if not root.is_dir():
         raise UserError(f"there is no data folder {root} (DATASET.ROOT). {LAYOUT}")
     records = read_json(path, LAYOUT)
@@ -69,7 +75,7 @@ def _read_records(root, path):
     return records
 
 
-def _joints_of(record, joint_count, indices):
+def _joints_of(record: dict, joint_count: int, indices: tuple | tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
     joints = np.array(record["joints"], dtype=np.float64)
     visible = np.array(record["joints_vis"], dtype=np.float64).reshape(-1)
     if len(indices) and joints.ndim == 2 and len(joints) == len(visible):

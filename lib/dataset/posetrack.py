@@ -2,8 +2,11 @@
 
 No Paddle here. The form of its files is lib.dataset.posetrack_form's.
 """
+from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +18,10 @@ from .coco import NO_AREA
 from .joints_dataset import Persons
 from .posetrack_form import read_frames, sequence_files
 
+if TYPE_CHECKING:
+    from ..core.skeletons import Skeleton
+    from .posetrack_form import PoseFrame
+
 LAYOUT = (
     "PoseTrack18's pictures and annotations come from posetrack.net; they go to "
     "data/posetrack18/images/{train,val}/<sequence>/*.jpg and data/posetrack18/annotations/{train,val}/<sequence>.json"
@@ -24,12 +31,12 @@ LAYOUT = (
 NECK_SHARE, TOP_SHARE = 0.25, 0.5
 
 
-def annotation_folder(root, image_set):
+def annotation_folder(root: str | os.PathLike[str], image_set: str) -> Path:
     """annotations/<set>/, with a .json for each sequence."""
     return Path(root) / "annotations" / image_set
 
 
-def read_sequences(root, image_set, skeleton):
+def read_sequences(root: str | os.PathLike[str], image_set: str, skeleton: Skeleton) -> dict[str, dict[int, PoseFrame]]:
     """{sequence: {image id: PoseFrame}} of a set. Raises UserError where it is missing or ill-formed."""
     folder = annotation_folder(root, image_set)
     if not folder.is_dir():
@@ -37,13 +44,18 @@ def read_sequences(root, image_set, skeleton):
     return {name: read_frames(path, skeleton) for name, path in sequence_files(folder).items()}
 
 
-def read_posetrack(root, image_set, skeleton, image_size):
+def read_posetrack(
+    root: str | os.PathLike[str], image_set: str, skeleton: Skeleton, image_size: tuple[int, int]
+) -> Persons:
     """The Persons of a set's labelled frames, those who show a joint outside the ignored regions.
 
     A person's box is that of the joints, longer by 15% (the paper, section 4.2), fitted to the aspect of image_size
     (width, height) and grown by 1.25. Joints in ignored regions count as not annotated.
     """
-    pictures, joints, visible, left_out = [], [], [], {"without a joint": [], NO_AREA: []}
+    pictures: list[str] = []
+    every_joints: list[np.ndarray] = []
+    every_visible: list[Any] = []
+    left_out: dict[str, list[Any]] = {"without a joint": [], NO_AREA: []}
     for name, frames in read_sequences(root, image_set, skeleton).items():
         for frame in frames.values():
             shown = frame.shown & ~in_regions(frame.joints, frame.ignored)
@@ -53,11 +65,11 @@ def read_posetrack(root, image_set, skeleton, image_size):
                     left_out["without a joint" if spread is None else NO_AREA].append(f"{name}/{frame.identities[row]}")
                     continue
                 pictures.append(f"{root}/{frame.name}")
-                joints.append(np.where(shown[row][:, None], frame.joints[row], 0))
-                visible.append(shown[row].astype(float))
+                every_joints.append(np.where(shown[row][:, None], frame.joints[row], 0))
+                every_visible.append(shown[row].astype(float))
     if not pictures:
         raise UserError(f"{annotation_folder(root, image_set)}: nobody in it shows two joints in a labelled frame")
-    joints, visible = np.array(joints), np.array(visible)
+    joints, visible = np.array(every_joints), np.array(every_visible)
     boxes = box_of_joints(joints, visible > 0)
     center, scale = crop_of_box(boxes, image_size)
     count = sum(map(len, left_out.values()))
@@ -68,7 +80,7 @@ def read_posetrack(root, image_set, skeleton, image_size):
     )
 
 
-def posetrack_of_coco(keypoints):
+def posetrack_of_coco(keypoints: np.ndarray) -> np.ndarray:
     """PoseTrack18's 15 joints (N, 15, 3) of COCO's 17 (N, 17, 3), x, y, visibility.
 
     Neck and top of the head, which COCO does not have, lie on the line from the middle of the shoulders through the

@@ -3,18 +3,26 @@
 In PoseTrack18 15 joints stand in COCO's 17 places (two of them empty): a skeleton's `indices` say which. A skeleton
 without indices has its own joints, in order. No Paddle here.
 """
+from __future__ import annotations
 
 import itertools
 import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
+import numpy.typing as npt
 
 from ..core.skeletons import POSETRACK18
 from ..utils.errors import UserError
 from ..utils.files import MAX_PIXEL_COORDINATE, MAX_WORDS, describe_error, finite, read_json, without_nan
 from ..utils.runtime import replacing
+
+if TYPE_CHECKING:
+    from ..core.skeletons import Skeleton
 
 # What stands in the 17 places of PoseTrack18's files
 PLACES = (
@@ -44,24 +52,26 @@ class PoseFrame:
     labelled: bool = True
 
 
-def place_names(skeleton):
+def place_names(skeleton: Skeleton) -> tuple[str, ...] | tuple[str, str]:
     """Names of the places that the joints of a Skeleton take in an annotation's keypoints."""
     return PLACES if skeleton is POSETRACK18 else skeleton.joints
 
 
-def read_frames(path, skeleton):
+def read_frames(path: str | os.PathLike[str], skeleton: Skeleton) -> dict[Any, PoseFrame]:
     """{image id: PoseFrame} of a file in PoseTrack18's form, in the file's order.
 
     Raises UserError, naming the file and the annotation, where it is ill-formed, or its joints are others.
     """
     content = read_json(path)
     lists = content if isinstance(content, dict) else {}
-    images, annotations, categories = (lists.get(key) for key in ("images", "annotations", "categories"))
+    images: Any = lists.get("images")
+    annotations: Any = lists.get("annotations")
+    categories: Any = lists.get("categories")
     for key, value in (("images", images), ("annotations", annotations)):
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise UserError(f"{path}: expected an object with lists of images and annotations, but {key} is none")
     _check_names(path, categories, skeleton)
-    people = {}
+    people: dict[Any, list[tuple[Any, ...]]] = {}
     for number, annotation in enumerate(annotations, 1):
         try:
             people.setdefault(annotation["image_id"], []).append(_person(annotation, skeleton))
@@ -79,7 +89,11 @@ def read_frames(path, skeleton):
     return frames
 
 
-def _check_names(path, categories, skeleton):
+def _check_names(
+    path: str | os.PathLike[str],
+    categories: Any,
+    skeleton: Skeleton,
+) -> None:
     """The joints' names must be the skeleton's, where the file says them."""
     first = categories[0] if isinstance(categories, list) and categories else None
     names, expected = first.get("keypoints") if isinstance(first, dict) else None, list(place_names(skeleton))
@@ -88,10 +102,10 @@ def _check_names(path, categories, skeleton):
         raise UserError(f"{path}: its joints are {found[:MAX_WORDS]}; expected {', '.join(expected)}")
 
 
-def _person(annotation, skeleton):
+def _person(annotation: Mapping[str, Any], skeleton: Skeleton) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, float]:
     """(identity, joints (K, 2), shown (K,), scores (K,), head size) of an annotation."""
     count = len(place_names(skeleton))
-    values = annotation.get("keypoints") or [0] * 3 * count  # PoseTrack has heads of people without joints
+    values: Any = annotation.get("keypoints") or [0] * 3 * count  # PoseTrack has heads of people without joints
     if not isinstance(values, list) or len(values) != 3 * count:
         raise ValueError(f"keypoints: expected {3 * count} numbers (x, y, visibility of {count} joints)")
     values = np.array([np.nan if value is None else finite(value, "a keypoint") for value in values]).reshape(-1, 3)
@@ -107,14 +121,16 @@ def _person(annotation, skeleton):
     return identity, values[places, :2], shown[places], scores[places], _head_size(annotation.get("bbox_head"))
 
 
-def _head_size(box):
+def _head_size(box: Any) -> float:
     if not box:
         return np.nan
     _, _, width, height = (finite(value, "a bbox_head") for value in box)
     return HEAD_SHARE * float(np.hypot(width, height))
 
 
-def _frame(image, people, count):
+def _frame(
+    image: Mapping[str, Any], people: Sequence[tuple[Any, ...]], count: int
+) -> PoseFrame:
     identities, joints, shown, scores, sizes = zip(*people, strict=True) if people else ((),) * 5
     name = str(image.get("file_name", ""))
     if len(set(identities)) < len(identities):
@@ -127,7 +143,7 @@ def _frame(image, people, count):
     )  # fmt: skip
 
 
-def _regions(image):
+def _regions(image: Mapping[str, Any]) -> list[np.ndarray]:
     columns, rows = (image.get(f"ignore_regions_{axis}") or [] for axis in "xy")
     if columns and not isinstance(columns[0], list):  # one region, not a list of them
         columns, rows = [columns], [rows]
@@ -135,7 +151,9 @@ def _regions(image):
     return [region for region in regions if len(region) >= 3]
 
 
-def annotation_entry(image_id, number, person, skeleton, head_box=None):
+def annotation_entry(
+    image_id: int, number: int, person: Mapping[str, Any], skeleton: Skeleton, head_box: npt.ArrayLike | None = None
+) -> dict[str, Any]:
     """An annotation of PoseTrack18's form.
 
     person: a dict of identity, joints (K, 2), shown (K,), scores (K,), box (4,) and score; number: which annotation of
@@ -157,7 +175,9 @@ def annotation_entry(image_id, number, person, skeleton, head_box=None):
     return entry
 
 
-def write_form(path, read_records, skeleton):
+def write_form(
+    path: str | os.PathLike[str], read_records: Callable[[], Iterable[dict[str, Any]]], skeleton: Skeleton
+) -> None:
     """Writes a file of PoseTrack18's form, whole or not at all, without holding it in memory.
 
     read_records: called twice, returns an iterator of records, one a frame: {"image": {...}, "annotations": [...]}.
@@ -173,12 +193,12 @@ def write_form(path, read_records, skeleton):
         file.write("]}\n")
 
 
-def _write_list(file, values):
+def _write_list(file: TextIO, values: Iterable[Any]) -> None:
     for number, value in enumerate(values):
         file.write(("," if number else "") + "\n" + json.dumps(without_nan(value)))
 
 
-def sequence_files(place):
+def sequence_files(place: str | os.PathLike[str]) -> dict[str, Path]:
     """{name of the sequence: path} of a .json file or of a folder of them. Raises UserError where there is none."""
     place = Path(place)
     if place.is_file():

@@ -3,10 +3,14 @@
 Between the pixels of a whole picture and those of one decoded at 1/r (`read_reduced`) stands x = r * x' + (r - 1) / 2.
 No Paddle here.
 """
+from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -52,7 +56,9 @@ class Reach:
     upper_body: tuple = ()
     reduce: bool = False
 
-    def _crops(self, center, scale, joints, visible):
+    def _crops(
+        self, center: np.ndarray, scale: np.ndarray, joints: np.ndarray, visible: np.ndarray
+    ) -> list[tuple[np.ndarray, float] | tuple[np.ndarray, np.float32]] | list[tuple[np.ndarray, float]]:
         """[(center (2,), width in pixels)] of the whole body and the halves, before they grow and turn."""
         crops = [(center, scale[0] * PIXELS_PER_SCALE)]
         if self.augmentation:
@@ -61,7 +67,7 @@ class Reach:
                 crops.append((middle, half_scale[0] * PIXELS_PER_SCALE))
         return crops
 
-    def reduction(self, center, scale, joints, visible):
+    def reduction(self, center: np.ndarray, scale: np.ndarray, joints: np.ndarray, visible: np.ndarray) -> int:
         """REDUCTION where even the smallest crop has so many pixels for each of the network's input; else 1.
 
         It is the same for all crops of a person, so that those from a cache are those without one.
@@ -73,7 +79,7 @@ class Reach:
             smallest *= 1 - self.augmentation.scale_factor
         return REDUCTION if smallest >= REDUCTION * self.image_size[0] else 1
 
-    def box(self, center, scale, joints, visible):
+    def box(self, center: np.ndarray, scale: np.ndarray, joints: np.ndarray, visible: np.ndarray) -> tuple:
         """(left, top, right, bottom), in pixels of the whole picture, that no crop reaches out of."""
         largest, turn = 1.0, 0.0
         if self.augmentation:
@@ -89,19 +95,19 @@ class Reach:
         return min(lefts), min(tops), max(rights), max(bottoms)
 
 
-def _turned(along, other, most):
+def _turned(along: float, other: float, most: float) -> float:
     """The longest extent on one axis of a box that is `along` long on it, `other` on the other, turned up to `most`."""
     best = min(most, math.atan2(other, along))  # where its diagonal lies on the axis
     return along * math.cos(best) + other * math.sin(best)
 
 
-def read_region(picture, reduction):
+def read_region(picture: Path | str, reduction: int) -> Region:
     """A whole picture as a Region. Raises UserError as `read_image` does."""
     image, reduction, size = read_reduced(picture, reduction)
     return Region(image, 0, 0, size, reduction)
 
 
-def pixel_box(box, picture_size, reduction):
+def pixel_box(box: Sequence[Any], picture_size: tuple[int, int], reduction: int) -> tuple[int, int, int, int]:
     """(left, top, right, bottom), right and bottom exclusive, of the pixels of a reduced picture in and around `box`.
 
     box: in pixels of the whole picture, such as `Reach.box` gives. Nothing of it in the picture: an empty box.
@@ -116,7 +122,9 @@ def pixel_box(box, picture_size, reduction):
     return (*low, *high)
 
 
-def crop_region(region, matrix, mirror, output_size, color_rgb=False):
+def crop_region(
+    region: Region, matrix: np.ndarray, mirror: bool, output_size: tuple[int, int], color_rgb: bool = False
+) -> np.ndarray:
     """The crop (h, w, 3) uint8 that `crop_person` makes of the picture, from a region that reaches far enough.
 
     Bit for bit the same where the region is not reduced.
@@ -130,7 +138,7 @@ def crop_region(region, matrix, mirror, output_size, color_rgb=False):
     return crop_person(image, matrix, output_size, color_rgb)
 
 
-def reduced_matrix(matrix, reduction, mirrored_width=None):
+def reduced_matrix(matrix: np.ndarray, reduction: int, mirrored_width: int | None = None) -> np.ndarray:
     """A matrix (2, 3) from the whole picture's pixels as one from those of the picture decoded at 1/reduction.
 
     mirrored_width: of the whole picture, where `matrix` is from the pixels of the mirrored one; the result is not.
@@ -143,7 +151,7 @@ def reduced_matrix(matrix, reduction, mirrored_width=None):
     return np.column_stack([x_axis * reduction, y_axis * reduction, start])
 
 
-def _on_canvas(region, matrix, mirror, output_size):
+def _on_canvas(region: Region, matrix: np.ndarray, mirror: bool, output_size: tuple[int, int]) -> np.ndarray:
     """A picture, reduced as the region is, that has its pixels where the crop looks and holds anything elsewhere.
 
     A crop of the region alone, by a matrix with another origin, would be rounded otherwise, differently in each
@@ -169,7 +177,7 @@ def _on_canvas(region, matrix, mirror, output_size):
     return canvas
 
 
-def _looked_at(matrix, output_size):
+def _looked_at(matrix: np.ndarray, output_size: tuple[int, int]) -> tuple[list[int], list[int]]:
     """(left, top), (right, bottom), exclusive, of the pixels that a crop of `output_size` by `matrix` is made of."""
     inverse = cv2.invertAffineTransform(matrix).tolist()
     right, bottom = output_size[0] - 1, output_size[1] - 1

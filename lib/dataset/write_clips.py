@@ -3,7 +3,10 @@
 <folder>/videos/<clip>.mp4, <folder>/annotations/val/<clip>.json, <folder>/detections/<clip>.json. No Paddle here.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +23,7 @@ from .synthetic.clips import HIDDEN_SHARE, ClipSettings, SyntheticClip
 RATE = 15.0  # frames a second
 
 
-def write_clip(folder, seed, settings):
+def write_clip(folder: Path, seed: int, settings: ClipSettings) -> str:
     """Writes the clip of a seed and returns its name."""
     name, records, detections = f"clip_{seed:04d}", [], []
     kinds = {"videos": ".mp4", "annotations/val": ".json", "detections": ".json"}
@@ -30,7 +33,8 @@ def write_clip(folder, seed, settings):
     with video_writer(paths[0], RATE, settings.size) as writer:
         for number, (picture, people) in enumerate(SyntheticClip(seed, settings)):
             writer.write(picture)
-            image = {"id": number, "frame_id": number, "file_name": f"{name}/{number:06d}.jpg", "is_labeled": True}
+            file_name = f"{name}/{number:06d}.jpg"
+            image: dict[str, Any] = {"id": number, "frame_id": number, "file_name": file_name, "is_labeled": True}
             entries = []
             for person in people:
                 annotations += 1
@@ -42,13 +46,14 @@ def write_clip(folder, seed, settings):
                 if person.share >= HIDDEN_SHARE:
                     box = person.box.tolist()
                     detections.append({"image_id": number, "category_id": 1, "bbox": box, "score": 1.0})
-            records.append({"image": {**image, "width": width, "height": height}, "annotations": entries})
+            image |= {"width": width, "height": height}
+            records.append({"image": image, "annotations": entries})
     write_form(paths[1], lambda: iter(records), MPII)
     write_json(detections, paths[2], indent=None)
     return name
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
     """The command line: draws clips and says what was written where."""
     parser = OneLineParser(prog="python -m lib.dataset.write_clips", description=__doc__)
     parser.add_argument("--output", default="data/synthetic_clips", help="folder to write (default %(default)s)")

@@ -3,15 +3,22 @@
 It stands as JSON under one key of the ONNX file's own metadata. deploy.py reads it where there is no pydantic.
 """
 
+from __future__ import annotations
+
 import json
 import math
+import os
 from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from ..core.heatmap import DECODERS
 from ..core.skeletons import Skeleton, pair_problem
 from ..utils.errors import UserError
 from ..utils.files import short_repr
 from ..utils.image import MEAN, STD
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 METADATA_KEY = "simple_baselines_pose"
 
@@ -39,12 +46,12 @@ class ModelMetadata:
     flip_merged: bool = False
     config_digest: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         problem = self._problem()
         if problem:
             raise UserError(f"model metadata: {problem}")
 
-    def _problem(self):
+    def _problem(self) -> str:
         for name in ("image_size", "mean", "deviation"):
             values, count = getattr(self, name), 2 if name == "image_size" else 3
             if len(values) != count or not all(_is_number(value) for value in values):
@@ -63,7 +70,7 @@ class ModelMetadata:
             return f"decode is {short_repr(self.decode)}, expected one of {', '.join(DECODERS)}"
         return ""
 
-    def to_json(self):
+    def to_json(self) -> str:
         """The metadata as text for `from_json`; pairs that follow from the joints' names are written out for others."""
         values, joints = asdict(self), self.skeleton.joints
         pairs = [(joints[first], joints[second]) for first, second in self.skeleton.flip_pairs]
@@ -71,14 +78,14 @@ class ModelMetadata:
         return json.dumps(values)
 
 
-def from_json(text):
+def from_json(text: str) -> ModelMetadata:
     """The ModelMetadata of a text. Raises UserError where it is none, and names the value that cannot be."""
     try:
         values = json.loads(text)
-        skeleton = {key: _tuple(value) for key, value in values.pop("skeleton").items()}
+        parts = {key: _tuple(value) for key, value in values.pop("skeleton").items()}
         known = {field.name for field in fields(ModelMetadata)}
         settings = {key: _tuple(value) for key, value in values.items() if key in known}
-        skeleton = Skeleton(**skeleton)
+        skeleton = Skeleton(**parts)
         skeleton.flip_pairs, skeleton.limb_indices  # noqa: B018 - they fail where names are not joints
         if any(len(pair) != 2 for pair in skeleton.flip_pairs):
             raise ValueError("mirror_pairs: expected pairs of joints")
@@ -92,7 +99,7 @@ def from_json(text):
         raise UserError(f"the model's metadata cannot be read ({type(error).__name__}: {str(error)[:200]})") from error
 
 
-def read_metadata(session, path):
+def read_metadata(session: onnxruntime.InferenceSession, path: str | os.PathLike[str]) -> ModelMetadata | None:
     """The ModelMetadata of an ONNX Runtime session's file at `path`, None where it has none; raises as `from_json`."""
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     try:
@@ -101,9 +108,9 @@ def read_metadata(session, path):
         raise UserError(f"{path}: {error}; export it again") from error
 
 
-def _is_number(value):
+def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _tuple(value):
+def _tuple(value: Any) -> Any:
     return tuple(_tuple(item) for item in value) if isinstance(value, list) else value

@@ -1,12 +1,16 @@
 """A Paddle pose network as an ONNX file that says what it needs, compared with Paddle. Needs onnx and paddle2onnx."""
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -20,6 +24,10 @@ from .model_metadata import METADATA_KEY, ModelMetadata
 from .onnx_graph import INPUT, Graph, fold_batch_norms
 from .onnx_network import OnnxRun
 
+if TYPE_CHECKING:
+    from ..config.schema import Config
+    from ..core.predictor import Run
+
 PRODUCER, PRODUCER_VERSION = "paddle-simple-baselines", "0.1.0"  # as in pyproject.toml
 TOLERANCE = 1e-4  # of the heatmaps' maximum
 
@@ -32,11 +40,11 @@ class ExportSettings:
     holds the flip test.
     """
 
-    config: object
+    config: Config
     fixed: bool = False
     flip_merged: bool = False
 
-    def shapes(self):
+    def shapes(self) -> tuple[list[int | str], list[int | str]]:
         """(input shape, heatmaps' shape): sizes, and names where a size is left open."""
         model = self.config.model
         if self.fixed:
@@ -47,7 +55,7 @@ class ExportSettings:
             ["batch", model.num_joints, "heatmap_height", "heatmap_width"],
         )
 
-    def metadata(self):
+    def metadata(self) -> ModelMetadata:
         """The ModelMetadata of the file."""
         model, test, data = self.config.model, self.config.test, self.config.dataset
         return ModelMetadata(
@@ -64,7 +72,7 @@ class ExportSettings:
         )
 
 
-def convert(network, opset):
+def convert(network: paddle.nn.Layer, opset: int) -> tuple[Graph, int]:
     """(Graph, how many BatchNorms were folded) of a Paddle network in evaluation mode.
 
     paddle2onnx is asked for the bytes of the file, not for the file: only with a file name it goes on to an optimizer,
@@ -95,7 +103,7 @@ def convert(network, opset):
 
 
 @contextlib.contextmanager
-def _silence():
+def _silence() -> Iterator[None]:
     """Nothing is said, by Python or by C++: paddle2onnx tells of each step, and in two colours."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -113,7 +121,7 @@ def _silence():
                 os.close(copy)
 
 
-def write_model(graph, settings, path):
+def write_model(graph: Graph, settings: ExportSettings, path: str | os.PathLike[str]) -> None:
     """Writes a Graph as an ONNX file with its metadata."""
     model = graph.to_model(*settings.shapes())
     model.producer_name, model.producer_version = PRODUCER, PRODUCER_VERSION
@@ -121,14 +129,14 @@ def write_model(graph, settings, path):
     Path(path).write_bytes(model.SerializeToString())
 
 
-def trial_sizes(settings):
+def trial_sizes(settings: ExportSettings) -> list[tuple[int, tuple[int, int]]]:
     """[(pictures, (width, height)), ...] that a file is tried with: other numbers, and another shape where it may."""
     width, height = settings.config.model.image_size
     sizes = [(1, (width, height)), (3, (width, height))]
     return sizes if settings.fixed else [*sizes, (2, (width + 32, height + 64))]
 
 
-def largest_difference(path, run, settings):
+def largest_difference(path: str | os.PathLike[str], run: Run, settings: ExportSettings) -> float:
     """The largest difference between a file's heatmaps and those of `run`, as a share of the latter's maximum.
 
     run: the PaddleRun of the same network. With flip_merged it is asked for the flip test. Pictures are noise, seeded.
@@ -145,14 +153,14 @@ def largest_difference(path, run, settings):
     return float(largest)
 
 
-def open_exported(path, config, image_size=None):
+def open_exported(path: str | os.PathLike[str], config: Config, image_size: tuple[int, int] | None = None) -> OnnxRun:
     """The OnnxRun of an exported file on the CPU; image_size: (width, height), the experiment's where it is None."""
     size = image_size or config.model.image_size
     columns, rows = heatmap_size_of(size, config.model.extra.num_deconv_layers)
     return OnnxRun(path, size, (config.model.num_joints, rows, columns), config.dataset.pixel_scale, gpu=None)
 
 
-def check_difference(share, limit=TOLERANCE):
+def check_difference(share: float, limit: float = TOLERANCE) -> None:
     """Raises RunError where a file differs from Paddle by `limit` or more, as a share of the maximum."""
     if not share < limit:
         raise RunError(

@@ -2,14 +2,22 @@
 
 Needs onnx, which export.py alone does; no Paddle.
 """
+from __future__ import annotations
 
 import copy
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx.helper import make_node, make_tensor_value_info
 from onnx.numpy_helper import from_array, to_array
 from onnx.reference import ReferenceEvaluator
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
 
 INPUT, OUTPUT = "input", "heatmaps"
 # What paddle2onnx leaves between a constant and its use. Not DequantizeLinear: weights of 8 bits are to stay such
@@ -23,13 +31,14 @@ class Graph:
     Input and output are renamed to INPUT and OUTPUT; `to_model` makes a model of what the graph has become.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: onnx.ModelProto) -> None:
         self.model, self.nodes = model, []
         self.arrays = {tensor.name: to_array(tensor) for tensor in model.graph.initializer}
         for node in model.graph.node:
             if node.op_type in FOLDED and all(name in self.arrays for name in node.input):
                 given = {name: self.arrays[name] for name in node.input}
-                self.arrays.update(zip(node.output, ReferenceEvaluator(node).run(None, given), strict=True))
+                results: Any = ReferenceEvaluator(node).run(None, given)
+                self.arrays.update(zip(node.output, results, strict=True))
             else:
                 self.nodes.append(copy.deepcopy(node))
         # files of the first ONNX versions list weights among the inputs
@@ -39,18 +48,18 @@ class Graph:
         self.rename(picture, INPUT)
         self.rename(heatmaps, OUTPUT)
 
-    def _drop_identities(self, output):
+    def _drop_identities(self, output: str) -> None:
         for node in [node for node in self.nodes if node.op_type == "Identity"]:
             self.nodes.remove(node)
             old, new = node.output[0], node.input[0]
             self.rename(*((new, old) if old == output else (old, new)))
 
     @property
-    def opset(self):
+    def opset(self) -> int:
         """The version of ONNX's own operators that the nodes are of."""
         return next(entry.version for entry in self.model.opset_import if entry.domain in ("", "ai.onnx"))
 
-    def rename(self, old, new):
+    def rename(self, old: str, new: str) -> None:
         """Gives a value of the graph another name."""
         for node in self.nodes:
             for names in (node.input, node.output):
@@ -58,7 +67,7 @@ class Graph:
                     if name == old:
                         names[place] = new
 
-    def number_names(self):
+    def number_names(self) -> None:
         """Names values by the places of their nodes: Paddle's count on through a process, so files would differ."""
         names = {"": "", INPUT: INPUT, OUTPUT: OUTPUT}
         for number, node in enumerate(self.nodes):
@@ -71,27 +80,32 @@ class Graph:
             node.output[:] = [names[name] for name in node.output]
         self.arrays = {names[name]: array for name, array in self.arrays.items() if name in names}
 
-    def constant(self, name, values):
+    def constant(self, name: str, values: npt.ArrayLike) -> str:
         """Adds a constant and returns its name."""
         self.arrays[name] = np.asarray(values)
         return name
 
-    def readers(self, name):
+    def readers(self, name: str) -> list[NodeProto]:
         """The nodes that read a value."""
         return [node for node in self.nodes if name in node.input]
 
-    def slice(self, source, target, ends, axes=(3,), step=1):
+    def slice(
+        self, source: str, target: str, ends: tuple[int, int], axes: Sequence[int] = (3,), step: int = 1
+    ) -> NodeProto:
         """A Slice node; ends: (start, end), the same on each of `axes`."""
         start, end = ends
         bounds = [
             self.constant(f"{target}_{part}", np.full(len(axes), value, dtype=np.int64))
             for part, value in (("starts", start), ("ends", end))
         ]
-        axes, steps = np.asarray(axes, dtype=np.int64), np.full(len(axes), step, dtype=np.int64)
-        rest = [self.constant(f"{target}_axes", axes), self.constant(f"{target}_steps", steps)]
+        places = np.asarray(axes, dtype=np.int64)
+        steps = np.full(len(axes), step, dtype=np.int64)
+        rest = [self.constant(f"{target}_axes", places), self.constant(f"{target}_steps", steps)]
         return make_node("Slice", [source, *bounds, *rest], [target])
 
-    def to_model(self, input_shape, output_shape):
+    def to_model(
+        self, input_shape: list[int | str] | list[int], output_shape: list[int | str] | list[int]
+    ) -> ModelProto:
         """A checked ModelProto; shapes: lists of sizes, and of names where a size is left open."""
         kind = onnx.TensorProto.FLOAT
         for number, node in enumerate(self.nodes):
@@ -108,12 +122,12 @@ class Graph:
         return model
 
 
-def attribute(node, name, default):
+def attribute(node: NodeProto, name: str, default: Any) -> Any:
     """The value of a node's attribute, or `default`."""
     return next((onnx.helper.get_attribute_value(item) for item in node.attribute if item.name == name), default)
 
 
-def set_attribute(node, name, value):
+def set_attribute(node: NodeProto, name: str, value: int) -> None:
     """Gives a node's attribute another value, or the node another attribute."""
     others = [item for item in node.attribute if item.name != name]
     del node.attribute[:]
@@ -123,12 +137,14 @@ def set_attribute(node, name, value):
 # -- BatchNorm -------------------------------------------------------------------------------------------------------
 
 
-def fold_batch_norms(graph):
+def fold_batch_norms(graph: Graph) -> int:
     """Folds BatchNorm, and a bias added for itself, into the (transposed) convolution before it.
 
     Returns how many BatchNorms were folded; one behind anything else stays as it is.
     """
-    convolutions, kept, folded = {}, [], 0
+    convolutions: dict[str, Any] = {}
+    kept = []
+    folded = 0
     for node in graph.nodes:
         source, factor, shift = _channel_operation(node, graph.arrays)
         convolution = convolutions.get(source)
@@ -145,7 +161,9 @@ def fold_batch_norms(graph):
     return folded
 
 
-def _channel_operation(node, arrays):
+def _channel_operation(
+    node: NodeProto, arrays: Mapping[str, np.ndarray]
+) -> tuple[Any, Any, Any]:
     """(source, factor, shift) of a node that makes factor * source + shift of each channel; else (None, 1, 0)."""
     constants = [name for name in node.input if name in arrays]
     if node.op_type == "BatchNormalization" and len(constants) == 4:
@@ -159,7 +177,7 @@ def _channel_operation(node, arrays):
     return None, 1.0, 0.0
 
 
-def _scale(convolution, factor, shift, graph):
+def _scale(convolution: NodeProto, factor: Any, shift: np.ndarray, graph: Graph) -> None:
     """Weights and bias of a convolution that gives factor * what it gave + shift."""
     weight = graph.arrays[convolution.input[1]].astype(np.float64)  # (out, in, h, w), or (in, out, h, w) if transposed
     axis = 0 if convolution.op_type == "Conv" else 1
@@ -176,7 +194,7 @@ def _scale(convolution, factor, shift, graph):
 # -- the flip test ---------------------------------------------------------------------------------------------------
 
 
-def merge_flip(graph, order, shift):
+def merge_flip(graph: Graph, order: np.ndarray, shift: bool) -> None:
     """Puts the flip test into the graph: pictures and mirrored ones go through the network as one batch.
 
     As lib.core.predictor.predict_heatmaps. order: (K,) the joint that takes each joint's place in the mirrored picture
@@ -184,7 +202,7 @@ def merge_flip(graph, order, shift):
     """
     graph.rename(INPUT, "both_pictures")
     graph.rename(OUTPUT, "both_heatmaps")
-    halves = {"num_outputs": 2} if graph.opset >= 18 else {}
+    halves: dict[str, Any] = {"num_outputs": 2} if graph.opset >= 18 else {}
     before = [
         graph.slice(INPUT, "mirrored_pictures", (-1, PAST_THE_FIRST), step=-1),
         make_node("Concat", [INPUT, "mirrored_pictures"], ["both_pictures"], axis=0),

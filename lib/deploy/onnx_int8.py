@@ -1,9 +1,12 @@
 """A network in ONNX with weights and values of 8 bits, by ONNX Runtime's own tools. Needs onnx; no Paddle."""
 
+from __future__ import annotations
+
 import contextlib
 import io
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -19,13 +22,18 @@ from onnxruntime.quantization import (
 from ..utils.image import crops_to_input
 from .onnx_graph import INPUT, OUTPUT, attribute, set_attribute
 
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+    from .onnx_graph import Graph
+
 # (kernel, rows cut off before, and after) of the stride-2 deconvolutions that double their input exactly
 DOUBLING = {(4, 1, 1), (3, 1, 0), (2, 0, 0)}
 QUANTIZED = ("Conv", "Relu", "Add", "MaxPool", "DepthToSpace", "Slice")
 CALIBRATION_BATCH = 8  # so many persons' values are in memory at once
 
 
-def split_deconvolutions(graph):
+def split_deconvolutions(graph: Graph) -> int:
     """Replaces each doubling deconvolution by a convolution, a depth-to-space and, but for kernel 2, a cut; exact.
 
     ONNX Runtime has no deconvolution of 8 bits. An output pixel 2 q + s - 1 (s 0 or 1) of a kernel of 4 sees the input
@@ -52,7 +60,7 @@ def split_deconvolutions(graph):
     return replaced
 
 
-def _delay_last_rearrangement(graph):
+def _delay_last_rearrangement(graph: Graph) -> None:
     """Puts a final convolution of 1x1 before the rearrangement in front of it; exact, with fewer channels to rearrange.
 
     It sees the four kinds of pixels as four groups of channels, with the same weights for each.
@@ -72,7 +80,7 @@ def _delay_last_rearrangement(graph):
     graph.nodes[-count:] = [last, *rearranging]
 
 
-def _cuts(node, weight_shape):
+def _cuts(node: NodeProto, weight_shape: tuple[int, int, int, int]) -> tuple[int, int, int] | None:
     """(kernel, rows cut off before, after) where both directions are alike and the stride is 2; else None."""
     top, left, bottom, right = attribute(node, "pads", [0] * 4)
     down, across = attribute(node, "output_padding", [0] * 2)
@@ -82,7 +90,7 @@ def _cuts(node, weight_shape):
     return vertical if plain and vertical == horizontal else None
 
 
-def _replacement(graph, node, relu):
+def _replacement(graph: Graph, node: NodeProto, relu: NodeProto | None) -> list[NodeProto]:
     """The nodes that do what a deconvolution, and a ReLU behind it (or None), do."""
     weight = graph.arrays[node.input[1]]  # (in, out, kernel, kernel)
     inputs, outputs, kernel = weight.shape[:3]
@@ -109,25 +117,25 @@ def _replacement(graph, node, relu):
 class CropReader(CalibrationDataReader):
     """Hands uint8 crops (N, h, w, 3) to the calibration, a few at a time, as the network takes them."""
 
-    def __init__(self, crops, pixel_scale):
+    def __init__(self, crops: np.ndarray, pixel_scale: float) -> None:
         self.crops, self.pixel_scale = crops, pixel_scale
         self.set_range(0, len(crops))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.crops)
 
-    def set_range(self, start_index, end_index):
+    def set_range(self, start_index: int, end_index: int) -> None:
         """What is handed out next: the calibration keeps all values of the network for a range at once."""
         self.place, self.end = start_index, end_index
 
-    def get_next(self):
+    def get_next(self) -> dict[str, np.ndarray] | None:
         """{input name: (n, 3, h, w) float32}, or None at the end of the range."""
         batch = self.crops[self.place : min(self.place + CALIBRATION_BATCH, self.end)]
         self.place += len(batch)
         return {INPUT: crops_to_input(batch, self.pixel_scale)} if len(batch) else None
 
 
-def quantize(model, crops, pixel_scale=255.0):
+def quantize(model: onnx.ModelProto, crops: np.ndarray, pixel_scale: float = 255.0) -> ModelProto:
     """A float network (a ModelProto) with weights and values of 8 bits, except its last convolution.
 
     crops: uint8 (N, h, w, 3), N a multiple of CALIBRATION_BATCH: what the ranges of values are taken from. The last

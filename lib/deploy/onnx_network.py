@@ -1,6 +1,10 @@
 """A heatmap network in an ONNX file, run by ONNX Runtime. No Paddle here."""
 
+from __future__ import annotations
+
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +12,12 @@ from ..utils.errors import UserError
 from ..utils.image import MEAN, STD, crops_to_input
 from .model_metadata import read_metadata
 from .onnx_session import heatmap_output, no_heatmaps, open_session, picture_input, run_pictures, running_on
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+    from ..config.schema import Config
+    from .onnx_session import PictureInput
 
 
 class OnnxRun:
@@ -23,7 +33,10 @@ class OnnxRun:
     Raises UserError where the file cannot be opened or is of another network, RunError where it cannot run.
     """
 
-    def __init__(self, path, image_size, heatmap_shape, pixel_scale=255.0, gpu=None):
+    def __init__(
+        self, path: str | os.PathLike[str], image_size: tuple[int, int], heatmap_shape: tuple[int, int, int],
+        pixel_scale: float = 255.0, gpu: int | None = None,
+    ) -> None:
         self.path, self.heatmap_shape, self.pixel_scale = Path(path), tuple(heatmap_shape), pixel_scale
         self.session = open_session(self.path, "cpu" if gpu is None else "auto", gpu)
         self.provider = running_on(self.session)
@@ -35,7 +48,7 @@ class OnnxRun:
             f"{self.output.shape}, {self.provider}"
         )
 
-    def _choose_input(self, image_size):
+    def _choose_input(self, image_size: tuple[int, int]) -> PictureInput:
         found = picture_input(self.session, self.path)
         if any(fixed not in (None, side) for fixed, side in zip(found.sides, image_size, strict=True)):
             width, height = (fixed or "?" for fixed in found.sides)
@@ -45,14 +58,14 @@ class OnnxRun:
             )
         return found
 
-    def _choose_output(self):
+    def _choose_output(self) -> onnxruntime.NodeArg:
         joint_count = self.heatmap_shape[0]
         output = heatmap_output(self.session, joint_count)
         if output is None:
             raise no_heatmaps(self.session, self.path, joint_count)
         return output
 
-    def __call__(self, crops):
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
         images = self.input.arranged(crops_to_input(crops, self.pixel_scale))
         heatmaps = run_pictures(self.session, self.path, self.input, self.output.name, images)
         if heatmaps.shape[1:] != self.heatmap_shape:
@@ -63,7 +76,7 @@ class OnnxRun:
         return heatmaps
 
 
-def check_metadata(run, config):
+def check_metadata(run: OnnxRun, config: Config) -> str | None:
     """A line that says that an exported file agrees with the experiment; None where the file says nothing of itself.
 
     run: an OnnxRun; config: a Config. Raises UserError where the file wants other pictures or has other joints, and

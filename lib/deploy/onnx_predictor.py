@@ -1,7 +1,13 @@
 """An exported network with all that surrounds it, from one ONNX file. NumPy, OpenCV and ONNX Runtime only."""
+from __future__ import annotations
 
 import math
+import os
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..core.predictor import PosePredictor, PoseSettings
 from ..utils.errors import UserError
@@ -9,6 +15,10 @@ from ..utils.image import crops_to_input
 from ..utils.progress import Stopwatch
 from .model_metadata import ModelMetadata, read_metadata
 from .onnx_session import heatmap_output, no_heatmaps, open_session, picture_input, run_pictures, running_on
+
+if TYPE_CHECKING:
+    import onnxruntime
+
 
 
 class OnnxPosePredictor(PosePredictor):
@@ -22,7 +32,12 @@ class OnnxPosePredictor(PosePredictor):
     Raises UserError where the file is of another network, or contradicts its metadata or the arguments.
     """
 
-    def __init__(self, path, size=(None, None), flip_test=False, provider="auto", assumed=None, batch_size=8):
+    def __init__(
+        self, path: str | os.PathLike[str], size: tuple[int | None, int | None] = (None, None), flip_test: bool = False,
+        provider: str = "auto",
+        assumed: Mapping[str, Any] | None = None,
+        batch_size: int = 8,
+    ) -> None:
         session, clock = open_session(path, provider), Stopwatch()
         self.metadata = metadata = describe_model(session, path, size, assumed)
         self.skeleton = metadata.skeleton
@@ -48,7 +63,11 @@ class OnnxPosePredictor(PosePredictor):
             self.lines.append("=> the flip test is in the model itself: --flip-test adds nothing")
 
 
-def describe_model(session, path, size=(None, None), assumed=None):
+def describe_model(
+    session: onnxruntime.InferenceSession, path: str | os.PathLike[str],
+    size: tuple[int | None, int | None] = (None, None),
+    assumed: Mapping[str, Any] | None = None,
+) -> ModelMetadata:
     """The ModelMetadata of a session's file, its image_size the one that the network is to run at.
 
     Arguments as those of OnnxPosePredictor.
@@ -66,10 +85,14 @@ def describe_model(session, path, size=(None, None), assumed=None):
     image_size = tuple(
         _choose_side(path, *values) for values in zip(("width", "height"), sides, size, trained, strict=True)
     )
-    return replace(metadata, image_size=image_size) if metadata else ModelMetadata(image_size=image_size, **assumed)
+    if metadata:
+        return replace(metadata, image_size=image_size)
+    return ModelMetadata(image_size=image_size, **(assumed or {}))
 
 
-def _choose_side(path, name, fixed, asked, trained):
+def _choose_side(
+    path: str | os.PathLike[str], name: str, fixed: int | None, asked: int | None, trained: int
+) -> int:
     """A side of the network's input; fixed: in the graph; asked: by the user; trained: by the metadata; or None."""
     if fixed and trained and fixed != trained:
         raise UserError(f"{path} contradicts its metadata: its input's {name} is {fixed}, image_size says {trained}")
@@ -86,11 +109,16 @@ class OnnxHeatmaps:
     A batch size fixed in the file is kept to: the last crop is repeated to fill it. Raises UserError for other outputs.
     """
 
-    def __init__(self, session, path, metadata, clock):
+    flip_merged = False  # OnnxPosePredictor knows from the metadata
+
+    def __init__(
+        self, session: onnxruntime.InferenceSession, path: str | os.PathLike[str], metadata: ModelMetadata,
+        clock: Stopwatch,
+    ) -> None:
         self.session, self.path, self.metadata, self.clock = session, path, metadata, clock
         self.input, self.output = picture_input(session, path), self._choose_output()
 
-    def _choose_output(self):
+    def _choose_output(self) -> str:
         joint_count = len(self.metadata.skeleton.joints)
         output = heatmap_output(self.session, joint_count)
         if output is not None:
@@ -100,14 +128,14 @@ class OnnxHeatmaps:
             self._refuse_joints(heatmaps[0].shape[1])
         raise no_heatmaps(self.session, self.path, joint_count)
 
-    def _refuse_joints(self, found):
+    def _refuse_joints(self, found: int) -> None:
         skeleton = self.metadata.skeleton
         raise UserError(
             f"{self.path} makes heatmaps of {found} joints, but its skeleton ({skeleton.name}) has "
             f"{len(skeleton.joints)}"
         )
 
-    def __call__(self, crops):
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
         metadata = self.metadata
         with self.clock.part("preprocess"):
             images = crops_to_input(crops, metadata.pixel_scale, metadata.mean, metadata.deviation)
@@ -117,7 +145,7 @@ class OnnxHeatmaps:
             self._refuse_joints(heatmaps.shape[1])
         return self._cut(heatmaps)
 
-    def _cut(self, heatmaps):
+    def _cut(self, heatmaps: np.ndarray) -> np.ndarray:
         """The heatmaps without the rows and columns that lie beyond the crop (see `covered_pixels`)."""
         kept = []
         for name, side, size in zip(("width", "height"), self.metadata.image_size, heatmaps.shape[:1:-1], strict=True):
@@ -132,7 +160,7 @@ class OnnxHeatmaps:
         return heatmaps[..., : kept[1], : kept[0]]
 
 
-def covered_pixels(side, size):
+def covered_pixels(side: int, size: int) -> int:
     """How many of a heatmap's `size` pixels lie over a crop of `side` pixels; 0 where the two do not belong together.
 
     A ResNet's last layer has a place for every 32 pixels, begun ones included, so the heatmap of 656 pixels is that of

@@ -1,12 +1,19 @@
 """Opening an ONNX file in ONNX Runtime on the processor that was asked for. No Paddle here."""
+from __future__ import annotations
 
 import contextlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..utils.errors import RunError, UserError
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -17,7 +24,9 @@ PROVIDERS = {
 AUTOMATIC = ("cuda", "cpu")  # TensorRT builds its engine for minutes: only where it is asked for
 
 
-def open_session(path, provider="auto", gpu=None):
+def open_session(
+    path: str | os.PathLike[str], provider: str = "auto", gpu: int | None = None
+) -> onnxruntime.InferenceSession:
     """An InferenceSession of an ONNX file.
 
     provider: a key of PROVIDERS, or auto: CUDA where ONNX Runtime has it and it starts, otherwise the CPU.
@@ -38,7 +47,7 @@ def open_session(path, provider="auto", gpu=None):
     wanted = [PROVIDERS[name] for name in (AUTOMATIC if provider == "auto" else (provider,))]
     if provider != "auto" and wanted[0] not in present:
         raise UserError(f"--provider {provider}: this ONNX Runtime has {', '.join(present)}, not {wanted[0]}")
-    chosen = [name for name in wanted if name in present]
+    chosen: list[Any] = [name for name in wanted if name in present]
     if gpu is not None:
         chosen = [(name, {"device_id": gpu}) if name == PROVIDERS["cuda"] else name for name in chosen]
     options = onnxruntime.SessionOptions()
@@ -54,13 +63,13 @@ def open_session(path, provider="auto", gpu=None):
     return session
 
 
-def running_on(session):
+def running_on(session: onnxruntime.InferenceSession) -> str:
     """The name of the provider that a session really runs on."""
     return session.get_providers()[0]
 
 
 @contextlib.contextmanager
-def running(path):
+def running(path: str | os.PathLike[str]) -> Iterator[None]:
     """Makes whatever ONNX Runtime says in the block a RunError of one line."""
     try:
         yield
@@ -82,12 +91,12 @@ class PictureInput:
     sides: tuple
     batch: int | None
 
-    def arranged(self, images):
+    def arranged(self, images: np.ndarray) -> np.ndarray:
         """Pictures (N, 3, h, w) in the layout that the file wants."""
         return np.ascontiguousarray(np.moveaxis(images, 1, -1)) if self.channels_last else images
 
 
-def picture_input(session, path):
+def picture_input(session: onnxruntime.InferenceSession, path: str | os.PathLike[str]) -> PictureInput:
     """The PictureInput of a session; raises UserError where its file has other inputs."""
     inputs = session.get_inputs()
     described = ", ".join(f"{item.name} {item.type} {item.shape}" for item in inputs)
@@ -104,12 +113,12 @@ def picture_input(session, path):
     )
 
 
-def _fixed(side):
+def _fixed(side: int | str | None) -> int | None:
     """A size of a graph, None where it is open: it is a name or None there."""
     return side if isinstance(side, int) and side > 0 else None
 
 
-def heatmap_output(session, joint_count):
+def heatmap_output(session: onnxruntime.InferenceSession, joint_count: int) -> onnxruntime.NodeArg | None:
     """The first output of a session that can be heatmaps (N, joint_count, H, W); None where none can.
 
     A size that the file leaves open is a name or None, and shows when the network has run.
@@ -120,14 +129,17 @@ def heatmap_output(session, joint_count):
     return None
 
 
-def no_heatmaps(session, path, joint_count):
+def no_heatmaps(session: onnxruntime.InferenceSession, path: str | os.PathLike[str], joint_count: int) -> UserError:
     """The UserError to raise where `heatmap_output` found none."""
     return UserError(
         f"{path} has the outputs {describe_outputs(session)}; expected heatmaps (N, {joint_count}, height, width)"
     )
 
 
-def run_pictures(session, path, source, output, images):
+def run_pictures(
+    session: onnxruntime.InferenceSession, path: str | os.PathLike[str], source: PictureInput, output: str,
+    images: np.ndarray,
+) -> np.ndarray:
     """The output named `output` for pictures that are `arranged` as their PictureInput `source` says.
 
     A batch size fixed in the file is kept to: the last picture is repeated to fill it. Raises RunError.
@@ -144,10 +156,10 @@ def run_pictures(session, path, source, output, images):
     return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
-def describe_outputs(session):
+def describe_outputs(session: onnxruntime.InferenceSession) -> str:
     """The names and shapes of a session's outputs, for a message."""
     return ", ".join(f"{item.name} {item.shape}" for item in session.get_outputs())
 
 
-def _short(error):
+def _short(error: BaseException) -> str:
     return " ".join(str(error).split())[:200]

@@ -1,5 +1,10 @@
 """From the configuration to evaluators and what a prediction depends on. No Paddle here."""
 
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..core.predictor import PoseSettings
@@ -10,8 +15,13 @@ from ..utils.errors import UserError
 from .coco_evaluator import COCOEvaluator, Suppression
 from .evaluators import MatPredictions, PCKEvaluator, PCKhEvaluator
 
+if TYPE_CHECKING:
+    from ..config.schema import Config
+    from ..dataset.joints_dataset import Persons
+    from .evaluators import Evaluator
 
-def pose_settings(config):
+
+def pose_settings(config: Config) -> PoseSettings:
     """The PoseSettings of a configuration."""
     test, model = config.test, config.model
     return PoseSettings(
@@ -29,7 +39,7 @@ def pose_settings(config):
 SAME_PERSON = 2.0  # pixels: sources round, or count from 0
 
 
-def metric_of(config):
+def metric_of(config: Config) -> str:
     """TEST.METRIC with auto decided: what the annotations and the skeleton can support."""
     if config.test.metric != "auto":
         return config.test.metric
@@ -38,7 +48,7 @@ def metric_of(config):
     return "pckh" if config.dataset.dataset == "mpii" and config.skeleton is SKELETONS["mpii"] else "pck"
 
 
-def build_evaluator(config, persons=None):
+def build_evaluator(config: Config, persons: Persons | None = None) -> Evaluator:
     """The evaluator of DATASET.TEST_SET by TEST.METRIC.
 
     persons: those whose joints are predicted, checked against the ground truth before a network has run for hours;
@@ -49,6 +59,7 @@ def build_evaluator(config, persons=None):
     truth = read_coco_truth(config, config.dataset.test_set) if config.dataset.dataset == "coco" else None
     if metric == "ap" or (truth and not truth.annotations):
         suppression = Suppression(test.in_vis_thre, test.oks_thre, test.soft_nms)
+        assert truth is not None  # metric ap is for COCO's form only
         return COCOEvaluator(truth, persons, config.skeleton, suppression, config.dataset.test_set)
     if config.dataset.dataset == "mpii" and config.dataset.test_set == "test":
         return MatPredictions()
@@ -59,7 +70,7 @@ def build_evaluator(config, persons=None):
     return PCKEvaluator(read_persons(config, training=False) if persons is None else persons, config.skeleton)
 
 
-def _build_pckh(config, persons):
+def _build_pckh(config: Config, persons: Persons | None) -> PCKhEvaluator:
     path = config.dataset_root / "annot" / f"gt_{config.dataset.test_set}.mat"
     if not path.is_file():
         raise UserError(f"there is no ground truth {path}. {LAYOUT}. TEST.METRIC pck does without this file")
@@ -74,7 +85,7 @@ def _build_pckh(config, persons):
     return evaluator
 
 
-def _refuse_other_order(evaluator, persons, path):
+def _refuse_other_order(evaluator: PCKhEvaluator, persons: Persons, path: str | os.PathLike[str]) -> None:
     """Raises UserError where a row of the ground truth is of another person than the annotation's row.
 
     MPII's two files agree to 1e-4 pixels in each of the 2,958 persons.

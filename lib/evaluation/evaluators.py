@@ -4,8 +4,11 @@ Each has evaluate(predictions, scores), evaluate_file(path) for saved prediction
 skip_reason (why nothing can be scored, or an empty text), and primary_metric: the name of the figure by which one
 network is better than another. COCO's is in coco_evaluator.py.
 """
+from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -16,9 +19,28 @@ from ..utils.files import describe_error
 from ..utils.mat_file import read_mat
 from .report import read_predictions, write_predictions
 
+if TYPE_CHECKING:
+    from ..core.skeletons import Skeleton
+    from ..dataset.joints_dataset import Persons
+
 THRESHOLDS = np.arange(0, 0.5 + 0.01, 0.01)  # as the original steps through them
 PUBLISHED_TENTH = 11  # what the published tables call Mean@0.1 is read at this index: threshold 0.11
 AREA_STEPS = 51  # thresholds from 0 to the full one, whose mean is the area under the curve
+
+
+class Evaluator(Protocol):
+    """What scores predictions (N, K, 2), 0-based picture pixels, with scores (N, K). See the top of this module."""
+
+    primary_metric: str
+    skip_reason: str
+
+    def evaluate(self, predictions: np.ndarray, scores: np.ndarray) -> dict[str, float]: ...
+
+    def evaluate_file(self, path: str | os.PathLike[str]) -> dict[str, float]: ...
+
+    def save(self, predictions: np.ndarray, scores: np.ndarray, folder: Path) -> Path: ...
+
+    def __len__(self) -> int: ...
 
 
 class MatPredictions:
@@ -27,15 +49,19 @@ class MatPredictions:
     primary_metric = "Mean"
     skip_reason = "this set has no ground truth here"
 
-    def evaluate(self, predictions, scores=None):
+    def __len__(self) -> int:
+        """Nobody is scored."""
+        return 0
+
+    def evaluate(self, predictions: np.ndarray, scores: np.ndarray | None = None) -> dict[str, float]:
         """No figures. predictions (N, K, 2), scores (N, K)."""
         return {}
 
-    def evaluate_file(self, path):
+    def evaluate_file(self, path: str | os.PathLike[str]) -> dict[str, float]:
         """As `evaluate`, of a pred.mat. Raises UserError where it is none."""
         return self.evaluate(read_predictions(path))
 
-    def save(self, predictions, scores, folder):
+    def save(self, predictions: np.ndarray, scores: np.ndarray, folder: Path) -> Path:
         """Writes predictions (N, K, 2), 0-based picture pixels, to `folder`/pred.mat and returns its path."""
         path = Path(folder) / "pred.mat"
         write_predictions(predictions, path)
@@ -50,7 +76,7 @@ class PCKhEvaluator(MatPredictions):
 
     skip_reason = ""
 
-    def __init__(self, path, skeleton):
+    def __init__(self, path: str | os.PathLike[str], skeleton: Skeleton) -> None:
         self.path, self.skeleton = Path(path), skeleton
         try:
             ground_truth = read_mat(self.path)
@@ -72,10 +98,10 @@ class PCKhEvaluator(MatPredictions):
             found, expected = ", ".join(names), ", ".join(MPII_MAT_JOINTS)
             raise UserError(f"{self.path}: its joints are {found}; expected {expected}")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.truth)
 
-    def evaluate(self, predictions, scores=None):
+    def evaluate(self, predictions: np.ndarray, scores: np.ndarray | None = None) -> dict[str, float]:
         """PCKh in percent of predictions (N, K, 2), 0-based picture pixels; scores do not count.
 
         Returns Head ... Ankle, Mean (over all annotated joints but pelvis and thorax, as MPII weighs them), Mean@0.1
@@ -107,10 +133,11 @@ class PCKEvaluator(MatPredictions):
     below a pixel, does not count in PCK.
     """
 
-    def __init__(self, persons, skeleton):
+    def __init__(self, persons: Persons, skeleton: Skeleton) -> None:
         self.persons, self.skeleton = persons, skeleton
         self.primary_metric = f"PCK@{skeleton.pck_threshold:g}"
         if skeleton.pck_reference == "box":
+            assert persons.boxes is not None  # its own reference is the box
             self.lengths = persons.boxes[:, 2:].max(axis=1)
         else:
             first, second = skeleton.indices_of(skeleton.pck_reference)
@@ -120,10 +147,10 @@ class PCKEvaluator(MatPredictions):
         if not (self.lengths[:, None] * persons.visible >= 1).any():
             self.skip_reason = f"no person of this set has joints and the PCK_REFERENCE {skeleton.pck_reference}"
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.persons)
 
-    def evaluate(self, predictions, scores=None):
+    def evaluate(self, predictions: np.ndarray, scores: np.ndarray | None = None) -> dict[str, float]:
         """Percentages per group of joints, PCK@threshold (all annotated joints), AUC, and EPE in picture pixels.
 
         AUC: the mean PCK at 51 thresholds from 0 to the full one (with head size and 0.5, MPII's). EPE: the mean
@@ -146,12 +173,12 @@ class PCKEvaluator(MatPredictions):
         return result
 
 
-def _mean(values):
+def _mean(values: np.ndarray) -> float:
     """The mean of those that are numbers; NaN where none is."""
     values = values[np.isfinite(values)]
     return float(values.mean()) if len(values) else float("nan")
 
 
-def _weighted(values, counts):
+def _weighted(values: np.ndarray, counts: np.ndarray) -> float:
     total = counts.sum()
     return float(np.nansum(values * counts) / total) if total else float("nan")

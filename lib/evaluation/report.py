@@ -1,10 +1,14 @@
 """One dict of results for people and machines: log lines, the markdown table, results.json, pred.mat, curves."""
+from __future__ import annotations
 
+import logging
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.io
@@ -18,14 +22,14 @@ from ..utils.runtime import replacing
 class AverageMeter:
     """The latest value and the average of all so far, weighted by count."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.value = self.total = self.count = 0.0
 
     @property
-    def average(self):
+    def average(self) -> float:
         return self.total / self.count if self.count else 0.0
 
-    def update(self, value, count=1):
+    def update(self, value: float, count: int = 1) -> None:
         self.value = value
         self.total += value * count
         self.count += count
@@ -35,7 +39,7 @@ class AverageMeter:
 
 
 
-def table_lines(architecture, results):
+def table_lines(architecture: str, results: dict[str, float]) -> list[str]:
     """The markdown table of one row of results."""
     columns = [name for name in results if not name.startswith("true_")]
     return [
@@ -45,7 +49,11 @@ def table_lines(architecture, results):
     ]
 
 
-def report_results(name, results, conditions, folder, log):
+def report_results(
+    name: str, results: dict[str, float],
+    conditions: dict[str, bool | float | str] | dict[str, bool | str] | dict[str, str], folder: Path,
+    log: logging.Logger,
+) -> None:
     """Prints the table and writes results.json in `folder`.
 
     name: the table's first column; results: {figure: percent}; conditions: what the figures depend on.
@@ -59,7 +67,7 @@ def report_results(name, results, conditions, folder, log):
     log.info(f"=> saving results to {Path(folder) / 'results.json'}")
 
 
-def train_line(epoch, step, steps, meters, eta_seconds):
+def train_line(epoch: int, step: int, steps: int, meters: dict[str, AverageMeter], eta_seconds: float) -> str:
     """One line of the training log. meters: time, data, lr, loss, accuracy (AverageMeter) and speed (samples/s)."""
     time, data, lr, loss, score = (meters[name] for name in ("time", "data", "lr", "loss", "accuracy"))
     return (
@@ -70,7 +78,7 @@ def train_line(epoch, step, steps, meters, eta_seconds):
     )
 
 
-def validation_line(step, steps, time, loss, score):
+def validation_line(step: int, steps: int, time: AverageMeter, loss: AverageMeter, score: AverageMeter) -> str:
     """One line of the validation log; time, loss and score are AverageMeters."""
     return (
         f"Test: [{step}/{steps}]\tTime {time.value:.3f} ({time.average:.3f})\t"
@@ -78,28 +86,28 @@ def validation_line(step, steps, time, loss, score):
     )
 
 
-def picture_names(pictures, rows):
+def picture_names(pictures: Sequence[str], rows: np.ndarray) -> str:
     """The names of the first eight rows' pictures, for a message."""
     return ", ".join(Path(pictures[row]).name for row in rows[:8])
 
 
-def _rate(value):
+def _rate(value: float) -> str:
     """A learning rate with four places as in the original's log, or as 1.0e-05 where these would be zeros."""
     return f"{value:.4f}" if value >= 1e-4 else f"{value:.1e}"
 
 
-def _clock(seconds):
+def _clock(seconds: float) -> str:
     minutes, seconds = divmod(int(seconds), 60)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
 
 
-def write_predictions(predictions, path):
+def write_predictions(predictions: np.ndarray, path: str | os.PathLike[str]) -> None:
     """Writes predictions (N, K, 2), 0-based pixels, as MPII's pred.mat: `preds`, 1-based, as the original does."""
     with replacing(path) as temporary, open(temporary, "wb") as file:
         scipy.io.savemat(file, {"preds": np.asarray(predictions) + 1.0})
 
 
-def read_predictions(path):
+def read_predictions(path: str | os.PathLike[str]) -> np.ndarray:
     """Predictions (N, K, 2), 0-based, from a pred.mat. Raises UserError for another kind of file."""
     path = Path(path)
     if not path.is_file():
@@ -115,7 +123,9 @@ def read_predictions(path):
     return predictions[..., :2] - 1.0
 
 
-def draw_curves(history, path, primary_metric="Mean"):
+def draw_curves(
+    history: Sequence[Mapping[str, Any]], path: str | os.PathLike[str], primary_metric: str = "Mean"
+) -> None:
     """Losses, heatmap accuracy and the evaluator's figures over the epochs as a picture.
 
     history: the run's list of epoch dicts; primary_metric: which of the figures is drawn thick.
@@ -148,12 +158,12 @@ def draw_curves(history, path, primary_metric="Mean"):
     plt.close(figure)
 
 
-def describe_run(device):
+def describe_run(device: str) -> dict[str, Any]:
     """What a run depends on besides its configuration: command, commit, versions, machine."""
     import cv2
     import paddle
 
-    def git(*words):
+    def git(*words: str) -> str | None:
         try:
             answer = subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=False,
                                     cwd=Path(__file__).parent)  # fmt: skip
@@ -164,7 +174,7 @@ def describe_run(device):
     return {
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "git_commit": git("rev-parse", "HEAD") or "unknown",
-        "git_changed_files": len(git("status", "--porcelain", "--untracked-files=no").splitlines()),
+        "git_changed_files": len((git("status", "--porcelain", "--untracked-files=no") or "").splitlines()),
         "device": device,
         "processors": os.cpu_count(),
         "python": platform.python_version(),

@@ -83,7 +83,7 @@ def describe_test(config: Config) -> dict[str, Any]:
     test = config.test
     skeleton = config.skeleton
     metric = metric_of(config)
-    described = {
+    described: dict[str, Any] = {
         "boxes": "ground truth" if test.use_gt_bbox else "detected",
         "flip_test": test.flip_test,
         "decode": test.decoder,

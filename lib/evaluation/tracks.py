@@ -5,9 +5,14 @@ matched within half a head size; each joint is a tracked object of its own; "Tot
 Three slips of that code are not followed: it leaves out the last frame of each sequence, sums distances of candidates
 that were not matched into MOTP, and counts one miss and one false joint, whatever there is, where nothing is predicted.
 """
+from __future__ import annotations
 
 import itertools
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,11 +21,14 @@ from ..dataset.posetrack import annotation_folder, read_sequences
 from ..dataset.posetrack_form import PoseFrame, read_frames, sequence_files
 from ..utils.errors import UserError
 
+if TYPE_CHECKING:
+    from ..core.skeletons import Skeleton
+
 HEAD_THRESHOLD = 0.5  # of the head size: a joint is found within it
 COUNTS = ("num_objects", "num_detections", "num_misses", "num_false_positives", "num_switches", "idtp", "idfp", "idfn")
 
 
-def import_motmetrics():
+def import_motmetrics() -> ModuleType:
     """py-motmetrics, which only this needs; imported late, as it brings pandas."""
     try:
         import motmetrics
@@ -37,12 +45,12 @@ class PoseTrackEvaluator:
 
     primary_metric = "MOTA"
 
-    def __init__(self, skeleton, threshold=HEAD_THRESHOLD):
+    def __init__(self, skeleton: Skeleton, threshold: float = HEAD_THRESHOLD) -> None:
         self.skeleton, self.threshold = skeleton, threshold
         self._motmetrics = import_motmetrics()
-        self._sequences = {}
+        self._sequences: dict[str, _Sequence] = {}
 
-    def add(self, sequence, truth, predicted):
+    def add(self, sequence: str, truth: PoseFrame, predicted: PoseFrame) -> None:
         """Adds a frame, two PoseFrames. Identities of different sequences are different people's.
 
         Frames that nobody has labelled, or with nobody in them, do not count; joints in ignored regions neither.
@@ -67,7 +75,7 @@ class PoseTrackEvaluator:
             )
         collected.add_labels(np.isfinite(distances), shown, guessed, predicted.scores)
 
-    def evaluate(self, sequences=None):
+    def evaluate(self, sequences: Sequence[str] | None = None) -> dict[str, float]:
         """{figure: value} of all sequences, or of those named.
 
         In percent: MOTA of each group of joints, then MOTA, MOTP, Precision, Recall, IDF1 and mAP, each the mean over
@@ -90,25 +98,27 @@ class PoseTrackEvaluator:
 class _Sequence:
     """What is counted of one sequence, joint by joint."""
 
-    def __init__(self, motmetrics, joint_count):
+    def __init__(self, motmetrics: ModuleType, joint_count: int) -> None:
         self._handler = motmetrics.metrics.create()
         self.accumulators = [motmetrics.MOTAccumulator(auto_id=True) for _ in range(joint_count)]
-        self.labels = [[] for _ in range(joint_count)]  # of each joint: (score, right) of every prediction
+        # of each joint: (score, right) of every prediction
+        self.labels: list[list[tuple[float, bool]]] = [[] for _ in range(joint_count)]
         self.annotated = np.zeros(joint_count, dtype=int)
-        self._counts = None
+        self._counts: dict[str, np.ndarray] | None = None
 
-    def counts(self):
+    def counts(self) -> dict[str, np.ndarray]:
         """{count: (K,)}; distance: the sum over the joints that were found, in head sizes."""
         if self._counts is None:
-            self._counts = {name: np.zeros(len(self.accumulators)) for name in (*COUNTS, "distance")}
+            counts = {name: np.zeros(len(self.accumulators)) for name in (*COUNTS, "distance")}
             for joint, accumulator in enumerate(self.accumulators):
                 figures = self._handler.compute(accumulator, metrics=[*COUNTS, "motp"], return_dataframe=False)
                 for name in COUNTS:
-                    self._counts[name][joint] = np.nan_to_num(figures[name])
-                self._counts["distance"][joint] = np.nan_to_num(figures["motp"]) * figures["num_detections"]
+                    counts[name][joint] = np.nan_to_num(figures[name])
+                counts["distance"][joint] = np.nan_to_num(figures["motp"]) * figures["num_detections"]
+            self._counts = counts
         return self._counts
 
-    def add_labels(self, matches, shown, guessed, scores):
+    def add_labels(self, matches: np.ndarray, shown: np.ndarray, guessed: np.ndarray, scores: np.ndarray) -> None:
         """Every predicted joint with its score, and whether it is right: its pose must be its person's best one."""
         self._counts = None
         self.annotated += shown.sum(axis=0)
@@ -125,7 +135,9 @@ class _Sequence:
             labels.extend(zip(scores[chosen, joint].tolist(), right[chosen, joint].tolist(), strict=True))
 
 
-def evaluate_sequences(skeleton, sequences):
+def evaluate_sequences(
+    skeleton: Skeleton, sequences: Iterable[tuple[str, Iterable[PoseFrame], Iterable[PoseFrame]]]
+) -> dict[str, float]:
     """The figures of (name, true frames, predicted frames) of each sequence, the frames two lists of PoseFrames."""
     evaluator = PoseTrackEvaluator(skeleton)
     for name, truth, predicted in sequences:
@@ -136,7 +148,7 @@ def evaluate_sequences(skeleton, sequences):
 
 
 
-def _distances(truth, predicted, shown, guessed):
+def _distances(truth: PoseFrame, predicted: PoseFrame, shown: np.ndarray, guessed: np.ndarray) -> np.ndarray:
     """(N, M, K) in head sizes of true people to predicted ones; NaN where one of the two has no such joint."""
     steps = truth.joints[:, None] - predicted.joints[None]
     sizes = np.maximum(truth.head_sizes, np.finfo(float).tiny)[:, None, None]
@@ -144,7 +156,7 @@ def _distances(truth, predicted, shown, guessed):
     return np.where(both, np.linalg.norm(steps, axis=3) / sizes, np.nan)
 
 
-def _average_precision(sequences, joint):
+def _average_precision(sequences: list[_Sequence], joint: int) -> float:
     """The area under a joint's curve of precision over recall, in percent, as PASCAL VOC has it since 2010."""
     annotated = sum(part.annotated[joint] for part in sequences)
     labels = list(itertools.chain.from_iterable(part.labels[joint] for part in sequences))
@@ -157,7 +169,7 @@ def _average_precision(sequences, joint):
     return 100 * float((np.diff(recall) * precision).sum())
 
 
-def _figures(counts):
+def _figures(counts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """{figure: (K,) percent} of the joints' counts; NaN for joints that nobody shows."""
     objects = np.where(counts["num_objects"] > 0, counts["num_objects"], np.nan)
     found, false = counts["num_detections"], counts["num_false_positives"]
@@ -174,12 +186,14 @@ def _figures(counts):
     }
 
 
-def _mean(values):
+def _mean(values: np.ndarray) -> float:
     values = values[np.isfinite(values)]
     return float(values.mean()) if len(values) else float("nan")
 
 
-def score_tracks(place, root, image_set, skeleton):
+def score_tracks(
+    place: str | os.PathLike[str], root: str | os.PathLike[str], image_set: str, skeleton: Skeleton
+) -> tuple[dict[str, float], int]:
     """The figures of saved tracks, a file in PoseTrack18's form or a folder of them, against a set's truth.
 
     A sequence's tracks are <sequence>.json or, as track.py writes them, <sequence>_track.json. Frames are matched by
@@ -188,13 +202,14 @@ def score_tracks(place, root, image_set, skeleton):
     """
     truth, files = read_sequences(root, image_set, skeleton), sequence_files(place)
     evaluator, count = PoseTrackEvaluator(skeleton), 0
-    pairs = {name: files.get(name) or files.get(f"{name}_track") for name in truth}
+    pairs = {name: files.get(name, files.get(f"{name}_track")) for name in truth}
     if Path(place).is_file() and len(truth) == 1:  # whatever it is called
         pairs = dict.fromkeys(truth, Path(place))
     missing = [name for name, path in pairs.items() if path is None]
     if missing:
         raise UserError(f"{place} has no tracks of {len(missing)} of {len(truth)} sequences, the first is {missing[0]}")
     for name, path in pairs.items():
+        assert path is not None  # those are missing
         guesses = _by_frame(read_frames(path, skeleton), truth[name], path)
         for key, frame in truth[name].items():
             try:
@@ -205,7 +220,9 @@ def score_tracks(place, root, image_set, skeleton):
     return evaluator.evaluate(), count
 
 
-def _by_frame(guesses, truth, path):
+def _by_frame(
+    guesses: dict[Any, PoseFrame], truth: dict[Any, PoseFrame], path: str | os.PathLike[str]
+) -> dict[Any, PoseFrame | None] | dict[Any, PoseFrame]:
     """The guessed PoseFrames by the truth's image ids."""
     if set(guesses) & set(truth):
         return guesses
@@ -216,7 +233,7 @@ def _by_frame(guesses, truth, path):
     return found
 
 
-def _nobody(skeleton):
+def _nobody(skeleton: Skeleton) -> PoseFrame:
     count = len(skeleton.joints)
     scores = np.zeros((0, count))
     return PoseFrame("", np.zeros(0, dtype=int), np.zeros((0, count, 2)), scores > 0, scores, np.zeros(0))

@@ -1,9 +1,15 @@
-"""The validation loop, whatever runs the network. No Paddle here."""
+"""The validation loop, whatever runs the network."""
+from __future__ import annotations
 
+import logging
 import math
 import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 
 from ..core.evaluate import heatmap_loss, peak_accuracy
 from ..core.heatmap import get_max_preds, outer_product, refine_coords, target_peaks
@@ -15,8 +21,33 @@ from ..visualization.poses import save_debug_images
 from .build import pose_settings
 from .report import AverageMeter, validation_line
 
+if TYPE_CHECKING:
+    from ..config.schema import Config
+    from ..core.predictor import PoseSettings, Run
+    from ..dataset.loader import BatchLoader
 
-def measure_on_host(run, batch, settings, use_target_weight):
+
+class Gatherer(Protocol):
+    """What validation needs of the ranks that share a data set: see lib.training.ranks.Ranks."""
+
+    @property
+    def count(self) -> int: ...
+
+    def add_up(self, values: npt.ArrayLike) -> np.ndarray: ...
+
+    def gather_rows(self, array: np.ndarray) -> np.ndarray: ...
+
+
+@runtime_checkable
+class MeasuringRun(Protocol):
+    """A network that measures a batch itself, so that its heatmaps stay on the device."""
+
+    def measure(self, batch: Mapping[str, np.ndarray], settings: PoseSettings, use_target_weight: bool) -> Measured: ...
+
+
+def measure_on_host(
+    run: Run, batch: dict[str, np.ndarray], settings: PoseSettings, use_target_weight: bool
+) -> Measured:
     """The Measured of a batch of a JointsDataset, with NumPy.
 
     run: see lib.core.predictor; settings: PoseSettings; use_target_weight: joints that are not annotated do not count.
@@ -29,7 +60,10 @@ def measure_on_host(run, batch, settings, use_target_weight):
     return Measured(heatmaps, peaks, coords, maxvals[..., 0], loss)
 
 
-def validate(config, loader, run, log, prefix=None, ranks=None):
+def validate(
+    config: Config, loader: BatchLoader, run: Run, log: logging.Logger, prefix: Path | None = None,
+    ranks: Gatherer | None = None,
+) -> tuple[np.ndarray, np.ndarray, float, float] | tuple[np.ndarray, np.ndarray, float, float]:
     """Predictions for a whole data set, in its order.
 
     loader: a BatchLoader over a JointsDataset, in order; run: crops -> heatmaps, see lib.core.predictor; one that has a
@@ -87,7 +121,7 @@ def validate(config, loader, run, log, prefix=None, ranks=None):
     return predictions, maxvals, losses.average, scores.average
 
 
-def _check_each_once(times_done, pictures):
+def _check_each_once(times_done: np.ndarray, pictures: list[str]) -> None:
     """Raises RunError where a number of times_done (N,) is not 1."""
     wrong = np.flatnonzero(times_done != 1)
     if len(wrong):
@@ -98,7 +132,7 @@ def _check_each_once(times_done, pictures):
         )
 
 
-def _measure(run, batch, settings, use_target_weight):
-    if hasattr(run, "measure"):
+def _measure(run: Run, batch: dict[str, np.ndarray], settings: PoseSettings, use_target_weight: bool) -> Measured:
+    if isinstance(run, MeasuringRun):
         return run.measure(batch, settings, use_target_weight)
     return measure_on_host(run, batch, settings, use_target_weight)

@@ -1,6 +1,11 @@
 """From the configuration to what runs a network, Paddle's or an ONNX file's. Imports Paddle only where it is needed."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..config.config import read_config
 from ..core.predictor import PosePredictor
@@ -9,8 +14,12 @@ from ..utils.errors import UserError
 from ..utils.runtime import choose_device, gpu_numbers, import_paddle
 from ..weights.weight_record import check_record
 
+if TYPE_CHECKING:
+    from ..config.schema import Config
+    from ..core.predictor import Run
 
-def open_network(config, gpu_asked=False):
+
+def open_network(config: Config, gpu_asked: bool = False) -> tuple[Run, list[str]]:
     """(run, lines): the `run` function of TEST.MODEL_FILE (see lib.core.predictor), and lines that say what runs where.
 
     gpu_asked: the user named the GPU, so that one that is not there is an error. Raises UserError.
@@ -43,12 +52,14 @@ def open_network(config, gpu_asked=False):
 
 
 
-def build_predictor(config, run):
+def build_predictor(config: Config, run: Run) -> PosePredictor:
     """The PosePredictor of a configuration around a `run` function."""
     return PosePredictor(run, pose_settings(config))
 
 
-def load_predictor(experiment, model_file, overrides=None):
+def load_predictor(
+    experiment: str | os.PathLike[str], model_file: str | os.PathLike[str], overrides: Mapping[str, Any] | None = None
+) -> PosePredictor:
     """The PosePredictor of an experiment's YAML file and of weights: .pdparams, .pdckpt or .onnx.
 
     overrides: {dotted key: value} of the experiment, such as {"TEST.FLIP_TEST": True, "GPUS": "cpu"}.

@@ -1,5 +1,8 @@
 """People's boxes by a detector in an ONNX file of MMDeploy's form (RTMDet and its like). No Paddle here."""
 
+from __future__ import annotations
+
+import os
 from dataclasses import dataclass
 
 import cv2
@@ -35,7 +38,9 @@ class PersonDetector:
     Raises UserError where the file has other inputs or outputs. provider: see `open_session`.
     """
 
-    def __init__(self, path, settings=None, provider="auto"):
+    def __init__(
+        self, path: str | os.PathLike[str], settings: DetectorSettings | None = None, provider: str = "auto"
+    ) -> None:
         self.path, self.settings = path, settings or DetectorSettings()
         self.session = open_session(path, provider)
         self.input = picture_input(self.session, path)
@@ -49,7 +54,7 @@ class PersonDetector:
         self.size = tuple(fixed or chosen for fixed, chosen in sides)
         self.line = f"=> boxes from {path}, score >= {self.settings.threshold:g}, runs on {running_on(self.session)}"
 
-    def detect(self, image):
+    def detect(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The people of an (H, W, 3) uint8 BGR picture, those of the highest score first.
 
         Returns boxes (M, 4) float64 x, y, width, height in its pixels, cut at its border, and scores (M,).
@@ -65,7 +70,7 @@ class PersonDetector:
         seen = (boxes[:, 2:] > 0).all(axis=1)
         return boxes[seen], dets[seen, 4]
 
-    def _run(self, canvas):
+    def _run(self, canvas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         settings = self.settings
         picture = canvas[None, :, :, ::-1] if settings.color_rgb else canvas[None]
         values = self.input.arranged(crops_to_input(picture, 1.0, settings.mean, settings.deviation))
@@ -78,7 +83,7 @@ class PersonDetector:
         return dets[0].astype(np.float64), labels[0]
 
 
-def letterbox(image, size):
+def letterbox(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, tuple[float, float]]:
     """A picture made smaller or larger to fit `size` (width, height) without changing its aspect, filled up with grey.
 
     The picture is at the top left. Returns it, (height, width, 3) uint8, and the two factors, x and y, of its pixels.

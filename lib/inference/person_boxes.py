@@ -1,7 +1,12 @@
 """Where people are in a picture: given boxes, those of a file or a detector, or the whole picture. No Paddle here."""
 
+from __future__ import annotations
+
+import argparse
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +15,9 @@ from ..utils.files import MAX_PIXEL_COORDINATE, checked_box, describe_error, fin
 from ..utils.media import image_id_of
 from ..utils.parser import count, number, positive
 from .detector import DetectorSettings, PersonDetector
+
+if TYPE_CHECKING:
+    from ..utils.media import Frame
 
 PERSON_CATEGORY = 1  # COCO's
 DETECTOR_OPTIONS = ("person_label", "detector_size", "detector_mean", "detector_std", "detector_rgb")
@@ -26,7 +34,7 @@ class People:
 NOBODY = People(np.zeros((0, 4)), np.zeros(0))
 
 
-def add_box_options(parser):
+def add_box_options(parser: argparse.ArgumentParser) -> None:
     """The options that say where people are, for `find_people_by`."""
     boxes, default = parser.add_mutually_exclusive_group(), DetectorSettings()
     boxes.add_argument(
@@ -54,7 +62,7 @@ def add_box_options(parser):
     parser.add_argument("--detector-rgb", action="store_const", const=True, help=about)
 
 
-def find_people_by(arguments, provider="auto"):
+def find_people_by(arguments: argparse.Namespace, provider: str = "auto") -> Any:
     """The PeopleFinder that the options ask for.
 
     provider: for the detector, see `open_session`. Raises UserError for options, boxes or files that cannot be.
@@ -80,11 +88,14 @@ class PeopleFinder:
     """Called with a Frame it returns the People in it. line: says where the boxes come from."""
 
     line = ""
+    path: str | os.PathLike[str] | None = None  # of a file of boxes
+    count = 0  # boxes in that file
+    used = 0  # those that were asked for
 
-    def __call__(self, frame):
+    def __call__(self, frame: Frame) -> People:
         raise NotImplementedError
 
-    def warning(self):
+    def warning(self) -> str:
         """What to say when the work is done, where the boxes were of no use, otherwise ''."""
         return ""
 
@@ -94,7 +105,7 @@ class WholePicture(PeopleFinder):
 
     line = "=> the whole picture is taken as one person's box"
 
-    def __call__(self, frame):
+    def __call__(self, frame: Frame) -> People:
         height, width = frame.image.shape[:2]
         return People(np.array([[0, 0, width, height]], dtype=float), np.ones(1))
 
@@ -102,14 +113,14 @@ class WholePicture(PeopleFinder):
 class GivenBoxes(PeopleFinder):
     """The same boxes in each picture. Raises UserError for a box without area, or wholly outside the picture."""
 
-    def __init__(self, boxes):
+    def __init__(self, boxes: np.ndarray) -> None:
         self.boxes = np.array(boxes, dtype=float)
         for box in self.boxes:
             if not (np.abs(box) < MAX_PIXEL_COORDINATE).all() or min(box[2:]) <= 0:
                 raise UserError(f"--bbox {box.tolist()}: expected X Y WIDTH HEIGHT in pixels, width and height above 0")
         self.line = f"=> {pluralize(len(boxes), 'box', 'boxes')} from --bbox"
 
-    def __call__(self, frame):
+    def __call__(self, frame: Frame) -> People:
         refuse_outside(self.boxes, frame, "--bbox")
         return People(self.boxes, np.ones(len(self.boxes)))
 
@@ -117,10 +128,10 @@ class GivenBoxes(PeopleFinder):
 class DetectedBoxes(PeopleFinder):
     """The people that a PersonDetector finds."""
 
-    def __init__(self, detector):
+    def __init__(self, detector: PersonDetector) -> None:
         self.detector, self.line = detector, detector.line
 
-    def __call__(self, frame):
+    def __call__(self, frame: Frame) -> People:
         return People(*self.detector.detect(frame.image))
 
 
@@ -131,8 +142,11 @@ class FileBoxes(PeopleFinder):
     Raises UserError for a file of another form, a box that cannot be, or one wholly outside its picture.
     """
 
-    def __init__(self, path, threshold):
-        self.path, self.used, self.count, self._boxes = path, 0, 0, {}
+    def __init__(self, path: str | os.PathLike[str], threshold: float) -> None:
+        self.path = path
+        self.used = 0
+        self.count = 0
+        self._boxes: dict[str, list[Any]] = {}
         left_out = {"of another category": 0, "of no area": 0, f"below the score {threshold:g}": 0}
         content = read_json(path)
         if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
@@ -156,7 +170,7 @@ class FileBoxes(PeopleFinder):
         self.line = f"=> {pluralize(self.count, 'box', 'boxes')} from {path}"
         self.line += f"; left out: {reasons}" if reasons else ""
 
-    def __call__(self, frame):
+    def __call__(self, frame: Frame) -> People:
         found = [box for key in keys_of(frame) for box in self._boxes.get(key, ())]
         self.used += len(found)
         if not found:
@@ -165,21 +179,21 @@ class FileBoxes(PeopleFinder):
         refuse_outside(boxes, frame, f"a box of {self.path}")
         return People(boxes, scores)
 
-    def warning(self):
+    def warning(self) -> str:
         if self.used or not self.count:
             return ""
         name = next(iter(self._boxes))[:60]
         return f"{self.path}: no picture here has an image_id of its boxes (such as {name}): is it of other pictures?"
 
 
-def keys_of(frame):
+def keys_of(frame: Frame) -> list[str]:
     """What an image_id may call a Frame, as `image_key` has it: its number, or its picture's number or name."""
     if frame.number is not None:
         return [str(frame.number)]
     return list(dict.fromkeys((str(image_id_of(frame.path)), frame.path.stem, frame.path.name)))
 
 
-def image_key(image_id):
+def image_key(image_id: Any) -> str:
     """An image_id as text: 785, 785.0 and "785" are the same. ValueError where it is none."""
     if isinstance(image_id, bool) or not isinstance(image_id, (int, float, str)):
         raise ValueError(f"an image_id of {short_repr(image_id)}; expected a number or a name")
@@ -188,7 +202,7 @@ def image_key(image_id):
     return str(image_id)
 
 
-def refuse_outside(boxes, frame, what):
+def refuse_outside(boxes: np.ndarray, frame: Frame, what: str) -> None:
     """Raises UserError, naming `what` the boxes (N, 4) are, where one of them has no part in the frame's picture."""
     height, width = frame.image.shape[:2]
     for box in boxes:

@@ -3,9 +3,17 @@
 No Paddle here: a PosePredictor stands for the network.
 """
 
+from __future__ import annotations
+
+import argparse
 import contextlib
+import logging
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..utils.errors import ItemError, RunError, UserError
 from ..utils.files import pluralize
@@ -24,11 +32,17 @@ from .pose_results import (
     write_picture_results,
 )
 
+if TYPE_CHECKING:
+    from ..core.predictor import PosePredictor, Poses
+    from ..core.skeletons import Skeleton
+    from ..utils.progress import ProgressBar
+    from .person_boxes import People, PeopleFinder
+
 PARTS = ("read", "boxes", "preprocess", "network", "decode", "draw", "write")
 MAX_FRAMES, MAX_BYTES = 16, 2**28  # that wait for persons enough to fill a batch
 
 
-def add_result_options(parser, output):
+def add_result_options(parser: argparse.ArgumentParser, output: str) -> None:
     """The options that both scripts have: whose boxes, and what becomes of the poses. output: the default folder."""
     add_box_options(parser)
     parser.add_argument("--kpt-thr", type=number, default=0.2, metavar="SCORE", help="draw joints from this score on")
@@ -37,7 +51,7 @@ def add_result_options(parser, output):
     parser.add_argument("--show", action="store_true", help="show the results in a window, where one can be opened")
 
 
-def settings_of(arguments, skeleton, **values):
+def settings_of(arguments: argparse.Namespace, skeleton: Skeleton, **values: Any) -> ResultSettings:
     """The ResultSettings of parsed options; values: those of its fields that no option says."""
     return ResultSettings(
         Path(arguments.output), skeleton, arguments.kpt_thr, save_heatmaps=arguments.save_heatmaps, **values
@@ -50,13 +64,18 @@ class PoseApp:
     find_people: a PeopleFinder; settings: ResultSettings; log: a logger; show: in a window, where one can be opened.
     """
 
-    def __init__(self, predictor, find_people, settings, log, show=False):
+    def __init__(
+        self, predictor: PosePredictor, find_people: PeopleFinder, settings: ResultSettings, log: logging.Logger,
+        show: bool = False,
+    ) -> None:
         self.predictor, self.find_people, self.settings = predictor, find_people, settings
         self.log, self.window, self.clock = log, Window() if show else None, predictor.clock
         self.problems = self.pictures = self.persons = 0
-        self._alone, self._folder, self._bad_frames = False, None, []
+        self._alone = False
+        self._folder: Path | None = None
+        self._bad_frames: list[Exception] = []
 
-    def run(self, paths):
+    def run(self, paths: Sequence[Path]) -> int:
         """Works through the pictures and videos at `paths` and returns the number of problems.
 
         A bad one among others, or one that something fails with, is reported and left out. Raises UserError or
@@ -64,7 +83,7 @@ class PoseApp:
         network fails or nothing more can be saved.
         """
         names, self._alone = result_names(paths), len(paths) == 1
-        box_file = getattr(self.find_people, "path", None)
+        box_file = self.find_people.path
         if box_file and len(paths) > 1 and any(map(is_video, paths)):
             raise UserError("--bbox-file counts the frames of one video: give that video alone")
         refuse_replacing(paths, names, self.settings.folder, box_file)
@@ -89,7 +108,7 @@ class PoseApp:
             self._report(complaint)
         return self.problems
 
-    def time_line(self):
+    def time_line(self) -> str:
         """Where the time went, in words; the network's warm-up is not in it."""
         seconds, count = self.clock.seconds, max(1, self.pictures)
         parts = [f"{part} {1000 * seconds[part] / count:.1f}" for part in PARTS if part in seconds]
@@ -99,7 +118,9 @@ class PoseApp:
         )
 
     @contextlib.contextmanager
-    def _tolerating(self, kinds=(UserError, ItemError)):
+    def _tolerating(
+        self, kinds: type[ItemError] | tuple[type[UserError], type[ItemError]] = (UserError, ItemError)
+    ) -> Iterator[None]:
         try:
             yield
         except kinds as error:
@@ -107,11 +128,11 @@ class PoseApp:
                 raise
             self._report(error)
 
-    def _report(self, problem):
+    def _report(self, problem: object) -> None:
         self.problems += 1
         self.log.info(f"problem: {problem}")
 
-    def _read_pictures(self, paths, bar=None):
+    def _read_pictures(self, paths: Sequence[Path], bar: ProgressBar | None = None) -> Iterator[tuple[Frame, People]]:
         for path in paths:
             found = None
             with self._tolerating():
@@ -123,12 +144,13 @@ class PoseApp:
             if found:
                 yield found
 
-    def _read_frames(self, video, bar):
+    def _read_frames(self, video: VideoFile, bar: ProgressBar) -> Iterator[tuple[Frame, People]]:
         while True:
             with self.clock.part("read"):
-                frame = Frame(video.read(), video.path, video.place - 1)
-            if frame.image is None:
+                image = video.read()
+            if image is None:
                 return
+            frame = Frame(image, video.path, video.place - 1)
             try:
                 people = self._people_in(frame)
             except (UserError, ItemError) as error:  # the frame goes through without people
@@ -137,14 +159,14 @@ class PoseApp:
             yield frame, people
             bar.update()
 
-    def _people_in(self, frame):
+    def _people_in(self, frame: Frame) -> People:
         with self.clock.part("boxes"):
             try:
                 return self.find_people(frame)
             except RunError as error:  # a detector that fails with this picture may do well with the next
                 raise ItemError(str(error)) from error
 
-    def _poses(self, found):
+    def _poses(self, found: Iterator[Any]) -> Iterator[tuple[Frame, People, Poses]]:
         """(frame, People, Poses) of each (frame, People): persons of several frames go through the network together."""
         for group in in_groups(found, self.predictor.settings.batch_size):
             images, boxes = [frame.image for frame, _ in group], [people.boxes for _, people in group]
@@ -154,7 +176,9 @@ class PoseApp:
             for (frame, people), poses in zip(group, every, strict=True):
                 yield frame, people, poses
 
-    def _results(self, frame, people, poses):
+    def _results(
+        self, frame: Frame, people: People, poses: Poses
+    ) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
         """(drawn pictures, entries) of a frame; the drawn one is shown where a window is open."""
         with self.clock.part("draw"):
             pictures = drawn_pictures(frame, people, poses, self.settings)
@@ -165,7 +189,7 @@ class PoseApp:
                 self.window = None
         return pictures, person_entries(frame, people, poses, self.settings)
 
-    def _save_picture(self, name, frame, people, poses):
+    def _save_picture(self, name: str, frame: Frame, people: People, poses: Poses) -> None:
         results, folder = self._results(frame, people, poses), self._output_folder()
         with self._tolerating(ItemError):
             with self.clock.part("write"):
@@ -173,14 +197,15 @@ class PoseApp:
             count = pluralize(len(people.boxes), "person", "people")
             self.log.info(f"=> {frame.path.name}: {count}, saving {', '.join(map(str, paths))}")
 
-    def _run_video(self, video, results):
+    def _run_video(self, video: VideoFile, results: VideoResults) -> None:
         self._bad_frames, before, path = [], self.persons, video.path
         with contextlib.ExitStack() as stack:
-            bar = stack.enter_context(progress_bar(video.count or None, path.name))
+            bar: ProgressBar = stack.enter_context(progress_bar(video.count or None, path.name))
             stack.enter_context(results)
             for frame, people, poses in self._poses(self._read_frames(video, bar)):
                 pictures, entries = self._results(frame, people, poses)
                 with self.clock.part("write"):
+                    assert frame.number is not None  # it is a video's
                     results.write(frame.number, pictures, entries)
         frames, count = pluralize(video.place, "frame", "frames"), pluralize(self.persons - before, "person", "people")
         self.log.info(f"=> {path.name}: {frames}, {count}, saving {', '.join(map(str, results.paths))}")
@@ -189,13 +214,14 @@ class PoseApp:
         if video.missing():
             self._report(f"{path}: {video.missing()} of its {video.count} frames could not be read")
 
-    def _output_folder(self):
+    def _output_folder(self) -> Path:
         """The output folder, made when there is something to put into it."""
-        self._folder = self._folder or make_folder(self.settings.folder)
+        if self._folder is None:
+            self._folder = make_folder(self.settings.folder)
         return self._folder
 
 
-def run_app(app, paths, lines):
+def run_app(app: PoseApp, paths: Sequence[Path], lines: Sequence[str]) -> None:
     """Runs a PoseApp as a script does: says `lines`, then the time, and exits with 1 where there were problems."""
     for line in lines:
         app.log.info(line)
@@ -206,7 +232,9 @@ def run_app(app, paths, lines):
         sys.exit(1)
 
 
-def in_groups(found, batch_size):
+def in_groups(
+    found: Iterator[Any] | list[tuple[Frame, People]], batch_size: int
+) -> Iterator[list[tuple[Frame, People]]]:
     """(frame, People) in lists with persons enough for a batch, or with as many frames as memory should hold."""
     group, persons, size = [], 0, 0
     for frame, people in found:

@@ -1,4 +1,5 @@
 """What becomes of poses: drawn pictures, COCO's result form, videos, a window. No Paddle here."""
+from __future__ import annotations
 
 import contextlib
 import json
@@ -6,6 +7,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -15,6 +17,11 @@ from ..utils.files import without_nan, write_json
 from ..utils.media import image_id_of, video_writer, write_picture
 from ..utils.runtime import replacing
 from ..visualization.poses import draw_people, overlay_heatmaps
+
+if TYPE_CHECKING:
+    from ..core.predictor import Poses
+    from ..utils.media import Frame, VideoFile
+    from .person_boxes import People
 
 QUIT_KEYS = frozenset((ord("q"), 27))  # 27: Escape
 
@@ -35,7 +42,9 @@ class ResultSettings:
     unbiased: bool = False
 
 
-def person_entries(frame, people, poses, settings):
+def person_entries(
+    frame: Frame, people: People, poses: Poses, settings: ResultSettings
+) -> list[dict[str, Any]]:
     """One entry a person, in COCO's result form; its score is that of the box times the mean of the sure joints'."""
     entries, persons = [], (people.boxes, people.scores, poses.keypoints, poses.scores)
     for box, box_score, joints, values in zip(*persons, strict=True):
@@ -52,7 +61,7 @@ def person_entries(frame, people, poses, settings):
     return entries
 
 
-def drawn_pictures(frame, people, poses, settings):
+def drawn_pictures(frame: Frame, people: People, poses: Poses, settings: ResultSettings) -> dict[str, np.ndarray]:
     """{"pose": the frame with boxes and poses drawn, "heatmaps": with the heatmaps over it, where they are wanted}."""
     shown = poses.scores >= settings.threshold
     pictures = {"pose": draw_people(frame.image.copy(), people.boxes, poses.keypoints, shown, settings.skeleton)}
@@ -64,7 +73,11 @@ def drawn_pictures(frame, people, poses, settings):
     return pictures
 
 
-def write_picture_results(name, pictures, entries, folder):
+def write_picture_results(
+    name: str, pictures: dict[str, np.ndarray],
+    entries: list[dict[str, Any]],
+    folder: Path,
+) -> list[Path]:
     """Writes <name>_pose.json and <name>_<kind>.jpg of {kind: picture}; returns the paths."""
     paths = {kind: folder / f"{name}_{kind}.jpg" for kind in pictures}
     for kind, path in paths.items():
@@ -77,12 +90,13 @@ def write_picture_results(name, pictures, entries, folder):
 class VideoResults(contextlib.ExitStack):
     """<name>_<kind>.mp4 of {kind: picture} and <name>_pose.jsonl, frame by frame; there when the block ends well."""
 
-    def __init__(self, name, video, folder):
+    def __init__(self, name: str, video: VideoFile, folder: Path) -> None:
         super().__init__()
         self.name, self.folder, self.video = name, folder, video
-        self.paths, self._writers = [folder / f"{name}_pose.jsonl"], {}
+        self.paths = [folder / f"{name}_pose.jsonl"]
+        self._writers: dict[str, Any] = {}
 
-    def __enter__(self):
+    def __enter__(self) -> VideoResults:
         super().__enter__()
         with contextlib.ExitStack() as opened:  # so that `replacing` hears of a file that cannot be opened
             temporary = opened.enter_context(replacing(self.paths[0]))
@@ -90,7 +104,10 @@ class VideoResults(contextlib.ExitStack):
             self.enter_context(opened.pop_all())
         return self
 
-    def write(self, number, pictures, entries):
+    def write(
+        self, number: int, pictures: dict[str, np.ndarray],
+        entries: list[dict[str, Any]],
+    ) -> None:
         """Adds the frame `number`, from 0: its drawn pictures and the persons' entries."""
         for kind, picture in pictures.items():
             if kind not in self._writers:
@@ -105,13 +122,13 @@ class VideoResults(contextlib.ExitStack):
 class Window:
     """A window for drawn pictures where one can be opened; `problem` says why not, and then it shows nothing."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.problem, self.open = "", True
         # where there is no screen OpenCV's Qt ends the whole process
         if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             self.problem, self.open = "no window can be opened: there is no display", False
 
-    def show(self, picture, wait):
+    def show(self, picture: np.ndarray, wait: bool) -> None:
         """Shows a picture; wait: until a key is pressed. q or Escape closes the window for good."""
         if not self.open:
             return
@@ -122,7 +139,7 @@ class Window:
         except cv2.error:
             self.problem, self.open = "no window can be opened: this OpenCV is the headless one", False
 
-    def close(self):
+    def close(self) -> None:
         """Closes the window, if there is one."""
         if self.open:
             with contextlib.suppress(cv2.error):

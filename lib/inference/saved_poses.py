@@ -1,7 +1,12 @@
 """Poses that were saved, to be drawn again: COCO's result form, ours or anybody's. No Paddle here."""
 
+from __future__ import annotations
+
 import json
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +24,9 @@ from ..utils.files import (
 )
 from .person_boxes import image_key, keys_of
 
+if TYPE_CHECKING:
+    from ..utils.media import Frame
+
 BY_COUNT = {17: SKELETONS["coco"], 16: SKELETONS["mpii"]}  # of joints, where a file does not name them
 
 
@@ -31,8 +39,12 @@ class SavedPoses:
     Raises UserError where the file is of another form or its joints are not the skeleton's.
     """
 
-    def __init__(self, path, threshold=0.0, skeleton=None):
-        self.path, self.count, self.used, self._persons, left_out = Path(path), 0, 0, {}, 0
+    def __init__(self, path: str | os.PathLike[str], threshold: float = 0.0, skeleton: Skeleton | None = None) -> None:
+        self.path = Path(path)
+        self.count = 0
+        self.used = 0
+        self._persons: dict[str, list[tuple[np.ndarray | None, np.ndarray]]] = {}
+        left_out = 0
         entries = _read_entries(self.path)
         self.skeleton = skeleton or _skeleton_of(self.path, entries)
         for place, entry in enumerate(entries, 1):
@@ -49,20 +61,20 @@ class SavedPoses:
         below = f"; left out: {left_out} below the score {threshold:g}" if left_out else ""
         self.line = f"=> {pluralize(self.count, 'person', 'people')} from {path}{below}"
 
-    def of(self, frame):
+    def of(self, frame: Frame) -> list[tuple[np.ndarray | None, np.ndarray]]:
         """[(box (4,) or None, joints (K, 3) x, y, score), ...] of the people in a Frame; NaN where null was saved."""
         found = [person for key in keys_of(frame) for person in self._persons.get(key, ())]
         self.used += len(found)
         return found
 
-    def warning(self):
+    def warning(self) -> str:
         """What to say when the work is done, where the poses were of no use, otherwise ''."""
         if self.used or not self.count:
             return ""
         name = next(iter(self._persons))[:60]
         return f"{self.path}: no picture here has an image_id of its people (such as {name}): is it of other pictures?"
 
-    def _joints(self, values):
+    def _joints(self, values: Any) -> np.ndarray:
         count = len(self.skeleton.joints)
         if not isinstance(values, list) or len(values) != 3 * count:
             found = f"{len(values)} numbers" if isinstance(values, list) else short_repr(values)
@@ -75,7 +87,7 @@ class SavedPoses:
         return joints
 
 
-def _read_entries(path):
+def _read_entries(path: Path) -> list[dict[str, Any]]:
     """The entries of a JSON list; of JSON lines those of every frame, whose image_id is its number."""
     entries = _read_lines(path) if path.suffix == ".jsonl" else read_json(path)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -83,7 +95,7 @@ def _read_entries(path):
     return entries
 
 
-def _read_lines(path):
+def _read_lines(path: Path) -> list[dict[str, Any]]:
     entries = []
     try:
         with open(path, encoding="utf-8-sig") as file:
@@ -98,7 +110,7 @@ def _read_lines(path):
     return entries
 
 
-def _skeleton_of(path, entries):
+def _skeleton_of(path: Path, entries: Sequence[Mapping[str, Any]]) -> Skeleton:
     """The Skeleton by the joints' names in the first entry, or by their number."""
     first = entries[0] if entries else {}
     names, values = first.get("joint_names"), first.get("keypoints")

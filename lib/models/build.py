@@ -1,13 +1,22 @@
 """From the configuration to the network and its first weights."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..utils.errors import UserError
 from ..weights.convert import depth_of
 from ..weights.fill import fill_network, load_weights
 from ..weights.weights import read_weights
 from .pose_resnet import PoseResNet
 
+if TYPE_CHECKING:
+    import paddle
 
-def get_pose_net(model):
+    from ..config.schema import ModelConfig
+
+
+def get_pose_net(model: ModelConfig) -> PoseResNet:
     """The PoseResNet of a ModelConfig, randomly initialised: INIT_WEIGHTS says how, see PoseResNet."""
     extra = model.extra
     network = PoseResNet(
@@ -26,7 +35,7 @@ def get_pose_net(model):
     return network
 
 
-def load_pretrained(network, model):
+def load_pretrained(network: paddle.nn.Layer, model: ModelConfig) -> str:
     """Loads MODEL.PRETRAINED for training and returns the line that says what came of it.
 
     'imagenet': Paddle's own ImageNet backbone; where it cannot be had training goes on from scratch and the line says
@@ -51,7 +60,7 @@ def load_pretrained(network, model):
     return fill_network(network, weights, model.pretrained, strict=False)
 
 
-def _load_imagenet(network, depth):
+def _load_imagenet(network: paddle.nn.Layer, depth: int) -> str:
     from paddle.utils.download import get_weights_path_from_url
     from paddle.vision.models.resnet import model_urls
 

@@ -1,5 +1,10 @@
 """From crops to heatmaps with Paddle, on the device: what training, validation and inference share."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
 import paddle
 
 from ..core.heatmap import coords_of_index, reach_of, refine_peaks
@@ -8,29 +13,30 @@ from ..core.predictor import Measured
 from ..core.transforms import mirrored_order
 from ..utils.image import normalization
 
+if TYPE_CHECKING:
+    from ..core.predictor import PoseSettings
 
-def to_device(array):
+
+def to_device(array: np.ndarray) -> paddle.Tensor:
     """A numpy array as a tensor on the device; to a GPU it travels from pinned memory, while the GPU works."""
     if paddle.get_device() == "cpu":
         return paddle.to_tensor(array)
     return paddle.to_tensor(array, place=paddle.CUDAPinnedPlace()).cuda(blocking=False)
 
 
-def normalize_crops(crops, pixel_scale=255.0):
+def normalize_crops(crops: np.ndarray, pixel_scale: float = 255.0) -> paddle.Tensor:
     """uint8 crops (N, h, w, 3), numpy -> network input (N, 3, h, w) float32 on the device, as image.crops_to_input."""
-    crops = to_device(crops)
-    factor, offset = normalization(pixel_scale)
-    factor, offset = (paddle.to_tensor(values).reshape([1, 3, 1, 1]) for values in (factor, offset))
-    return crops.transpose([0, 3, 1, 2]).astype("float32") * factor + offset
+    images = to_device(crops)
+    factor, offset = (paddle.to_tensor(values).reshape([1, 3, 1, 1]) for values in normalization(pixel_scale))
+    return images.transpose([0, 3, 1, 2]).astype("float32") * factor + offset
 
 
-def build_target(horizontal, vertical):
+def build_target(horizontal: np.ndarray, vertical: np.ndarray) -> paddle.Tensor:
     """Targets (N, K, H, W) on the device, from the numpy vectors of heatmap.gaussian_vectors."""
-    horizontal, vertical = to_device(horizontal), to_device(vertical)
-    return vertical.unsqueeze(3) * horizontal.unsqueeze(2)
+    return to_device(vertical).unsqueeze(3) * to_device(horizontal).unsqueeze(2)
 
 
-def argmax_places(heatmaps):
+def argmax_places(heatmaps: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
     """Where each heatmap (N, K, H, W) is highest, on the device.
 
     Returns index (N, K) int64, counted in reading order and 0 where the maximum is not above 0, and the maxima (N, K).
@@ -40,7 +46,7 @@ def argmax_places(heatmaps):
     return index * (maxima > 0).astype("int64"), maxima
 
 
-def _values_at(heatmaps, places):
+def _values_at(heatmaps: paddle.Tensor, places: paddle.Tensor) -> paddle.Tensor:
     """The values of heatmaps (N, K, H, W) at places (N, K, ...), counted in reading order in each."""
     persons, joints, height, width = heatmaps.shape
     first = paddle.arange(persons * joints).reshape([persons, joints, *[1] * (places.ndim - 2)]) * (height * width)
@@ -48,7 +54,7 @@ def _values_at(heatmaps, places):
     return paddle.gather(heatmaps.flatten(), (first + places).flatten()).reshape(places.shape)
 
 
-def _patches(heatmaps, index, reach):
+def _patches(heatmaps: paddle.Tensor, index: paddle.Tensor, reach: int) -> paddle.Tensor:
     """`heatmap.peak_patches` on the device, around places (N, K) as of `argmax_places`."""
     height, width = heatmaps.shape[2:]
     steps = paddle.arange(-reach, reach + 1)
@@ -64,19 +70,19 @@ class PaddleRun:
 
     flip_merged = False  # the flip test is the caller's, not the network's own
 
-    def __init__(self, network, pixel_scale=255.0):
+    def __init__(self, network: paddle.nn.Layer, pixel_scale: float = 255.0) -> None:
         self.network, self.pixel_scale = network, pixel_scale
         network.eval()
 
     @paddle.no_grad()
-    def __call__(self, crops):
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
         return self._heatmaps(normalize_crops(crops, self.pixel_scale)).numpy()
 
-    def _heatmaps(self, images):
+    def _heatmaps(self, images: paddle.Tensor) -> paddle.Tensor:
         return self.network(images).astype("float32")
 
     @paddle.no_grad()
-    def measure(self, batch, settings, use_target_weight):
+    def measure(self, batch: dict[str, np.ndarray], settings: PoseSettings, use_target_weight: bool) -> Measured:
         """`validation.measure_on_host` on the device: of the heatmaps only the peaks' surroundings come back."""
         images = normalize_crops(batch["crop"], self.pixel_scale)
         if settings.flip_pairs is None:

@@ -4,7 +4,10 @@ The paper's flow is FlowNet2S, a network of its own; here OpenCV's DIS (Kroeger 
 Coordinates are (x, y) in picture pixels, as in lib.core.transforms.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,7 +32,7 @@ class Flow:
     size: tuple
     new_size: tuple
 
-    def carry(self, points):
+    def carry(self, points: np.ndarray) -> np.ndarray:
         """The points (..., 2) of the frame before where the flow has taken them; NaN stays NaN."""
         points = np.asarray(points, dtype=np.float64)
         shape, flat = points.shape, points.reshape(-1, 2)
@@ -40,7 +43,8 @@ class Flow:
             places = (flat[known] + 0.5) * (small / self.size) - 0.5
             # remap wants 32-bit numbers and a picture no higher than 32,767 pixels
             maps = np.clip(places, 0, small - 1).astype(np.float32).reshape(1, -1, 2)
-            steps = cv2.remap(self.field, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+            remap: Any = cv2.remap  # OpenCV's stubs do not let None stand for the second map
+            steps = remap(self.field, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
             moved[known] = (places + steps + 0.5) * (self.new_size / small) - 0.5
         return moved.reshape(shape)
 
@@ -52,14 +56,16 @@ class FlowEstimator:
     in pixels, so that the cost is bounded whatever the frames' size.
     """
 
-    def __init__(self, method="dis", longest_side=320):
+    def __init__(self, method: str = "dis", longest_side: int = 320) -> None:
         if method not in METHODS:
             raise ValueError(f"the flow method {method!r} is not known; expected one of {', '.join(METHODS)}")
         self.method, self.longest_side = method, longest_side
-        self._before = self._size = None
-        self._dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM) if method == "dis" else None
+        self._before: np.ndarray | None = None
+        self._size: tuple[int, ...] | None = None
+        create: Any = cv2.DISOpticalFlow.create
+        self._dis = create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM) if method == "dis" else None
 
-    def advance(self, image):
+    def advance(self, image: np.ndarray) -> Flow | None:
         """Takes the next frame, (H, W, 3) uint8 BGR; returns the Flow from the one before, None at the first.
 
         Of a frame whose size has changed the picture before is taken to have been scaled with it.
@@ -76,11 +82,13 @@ class FlowEstimator:
             return None
         if self.method == "none":
             return Flow(np.zeros((1, 1, 2), np.float32), size_before, size)
+        assert before is not None and small is not None  # this method computes flow
         if before.shape != small.shape:
             before = cv2.resize(before, small_size, interpolation=cv2.INTER_AREA)
         return Flow(self._between(before, small), size_before, size)
 
-    def _between(self, before, now):
+    def _between(self, before: np.ndarray, now: np.ndarray) -> np.ndarray:
         if self._dis:
             return self._dis.calc(before, now, None)
-        return cv2.calcOpticalFlowFarneback(before, now, None, **FARNEBACK)
+        farneback: Any = cv2.calcOpticalFlowFarneback  # OpenCV's stubs do not let None stand for the result
+        return farneback(before, now, None, **FARNEBACK)

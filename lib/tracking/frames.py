@@ -1,6 +1,11 @@
 """The frames of a clip, one after the other: of a video, or of a folder of pictures. No Paddle here."""
 
+from __future__ import annotations
+
+import os
 from pathlib import Path
+
+import numpy as np
 
 from ..utils.errors import UserError
 from ..utils.image import read_image
@@ -14,7 +19,7 @@ class FrameFolder:
     many there are. Raises UserError where the folder has no picture, or none that can be read.
     """
 
-    def __init__(self, path, rate=USUAL_RATE):
+    def __init__(self, path: str | os.PathLike[str], rate: float = USUAL_RATE) -> None:
         self.path, self.rate, self.place, self.skipped = Path(path), rate, 0, 0
         found = (file for file in self.path.iterdir() if not file.name.startswith("."))
         self._files = sorted(file for file in found if file.suffix.lower() in PICTURE_EXTENSIONS)
@@ -27,23 +32,23 @@ class FrameFolder:
         self.size = self._first.shape[1::-1]
 
     @property
-    def file(self):
+    def file(self) -> Path:
         """The path of the frame that was read last."""
         return self._files[self.place - 1]
 
-    def read(self):
+    def read(self) -> np.ndarray | None:
         """The next frame as a BGR picture, or None at the end. Those that cannot be read are left out."""
         image, self._first = self._first, None
         return self._next() if image is None else image
 
-    def missing(self):
+    def missing(self) -> int:
         """At the end: how many frames were left out."""
         return self.skipped
 
-    def close(self):
+    def close(self) -> None:
         """There is nothing to close."""
 
-    def _next(self):
+    def _next(self) -> np.ndarray | None:
         while self.place < self.count:
             self.place += 1
             try:
@@ -53,7 +58,7 @@ class FrameFolder:
         return None
 
 
-def open_clip(place):
+def open_clip(place: str | os.PathLike[str]) -> VideoFile | FrameFolder:
     """The VideoFile or FrameFolder at `place`. Raises UserError where it is neither, or has no frames."""
     path = Path(place)
     if path.is_dir():
@@ -63,7 +68,7 @@ def open_clip(place):
     return VideoFile(path)
 
 
-def frame_of(clip, image):
+def frame_of(clip: VideoFile | FrameFolder, image: np.ndarray) -> Frame:
     """The Frame that a clip has read last: a video's has a number, a folder's its own file."""
     if isinstance(clip, FrameFolder):
         return Frame(image, clip.file)

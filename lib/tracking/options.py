@@ -1,7 +1,11 @@
 """The command-line options of tracking: every constant of the method has one. No Paddle here."""
+from __future__ import annotations
 
+import argparse
+from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import partial
+from typing import Any
 
 from ..utils.errors import UserError
 from ..utils.parser import count, number, positive
@@ -12,7 +16,7 @@ from .tracker import METHODS, TrackerSettings
 
 DEFAULTS = TrackerSettings()
 # option -> (field of TrackerSettings, type, what it is)
-OPTIONS = {
+OPTIONS: dict[str, tuple[str, Callable[[str], Any], str]] = {
     "--flow": ("flow", str, "optical flow"),
     "--flow-side": ("flow_side", count, "longest side of the picture that flow is computed on, in pixels"),
     "--queue": ("queue", count, "how many frames back poses are looked for (the paper's L_Q)"),
@@ -26,7 +30,7 @@ OPTIONS = {
 }
 
 
-def add_tracker_options(parser):
+def add_tracker_options(parser: argparse.ArgumentParser) -> None:
     """The options of `tracker_settings` and `smoother_maker`; boxes' own threshold, --bbox-thr, becomes the paper's."""
     group = parser.add_argument_group("tracking (section 3 of the paper, and its defaults)")
     about = "the paper's method (flow-queue), a part of it, or a baseline (default %(default)s)"
@@ -48,20 +52,20 @@ def add_tracker_options(parser):
     group.add_argument("--smooth-speed", type=number, default=0.02, metavar="HZ", help=about)
 
 
-def tracker_settings(arguments):
+def tracker_settings(arguments: argparse.Namespace) -> TrackerSettings:
     """The TrackerSettings of parsed options."""
     given = {field.name: getattr(arguments, field.name, None) for field in fields(TrackerSettings)}
     given["box_threshold"] = arguments.bbox_thr
     return replace(METHODS[arguments.method], **{name: value for name, value in given.items() if value is not None})
 
 
-def add_track_flag(parser):
+def add_track_flag(parser: argparse.ArgumentParser) -> None:
     """--track, for the scripts that find poses in pictures; track.py has the method's options."""
     about = "follow the people of one video, or folder of frames, with the paper's settings; more options: track.py"
     parser.add_argument("--track", action="store_true", help=about)
 
 
-def settle_track(arguments):
+def settle_track(arguments: argparse.Namespace) -> None:
     """With --track: boxes count from the paper's score on; raises UserError for options that say nothing of tracks."""
     for option in ("save_heatmaps", "show"):
         if getattr(arguments, option):
@@ -69,7 +73,7 @@ def settle_track(arguments):
     arguments.bbox_thr = max(arguments.bbox_thr, DEFAULTS.box_threshold)
 
 
-def smoother_maker(arguments):
+def smoother_maker(arguments: argparse.Namespace) -> Callable[[float], PoseSmoother] | None:
     """What makes the PoseSmoother of a rate, None without --smooth. Raises UserError for a filter that would swing."""
     if arguments.smooth_speed < 0:
         raise UserError(f"--smooth-speed {arguments.smooth_speed:g}: expected a number from 0 on")
@@ -77,6 +81,6 @@ def smoother_maker(arguments):
     return partial(PoseSmoother, **values) if arguments.smooth else None
 
 
-def whole(word):
+def whole(word: str) -> int:
     """argparse's type of a whole number from 0 on."""
     return 0 if word == "0" else count(word)

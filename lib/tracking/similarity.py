@@ -1,9 +1,16 @@
 """How alike two poses are, and who is who by that. No Paddle here."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..core.nms import oks_iou
 from ..core.skeletons import mirrored_name
+
+if TYPE_CHECKING:
+    from ..core.skeletons import Skeleton
 
 # COCO's falloffs by joint; necks and the top of the head, which COCO does not have, fall off as its ears do
 SIGMAS = {
@@ -14,7 +21,7 @@ SIGMAS = {
 OTHER_SIGMA = 0.08  # of a joint that no one has measured: about the mean of COCO's body
 
 
-def tracking_sigmas(skeleton):
+def tracking_sigmas(skeleton: Skeleton) -> np.ndarray:
     """(K,) OKS falloffs of a Skeleton: its own, or, where it has none, COCO's by the joints' names."""
     if skeleton.sigmas:
         return np.array(skeleton.sigmas, dtype=np.float64)
@@ -22,7 +29,10 @@ def tracking_sigmas(skeleton):
     return np.array([SIGMAS.get(name, OTHER_SIGMA) for name in names])
 
 
-def pose_similarity(poses, areas, others, other_areas, sigmas, least_joints=1):
+def pose_similarity(
+    poses: np.ndarray, areas: np.ndarray, others: np.ndarray, other_areas: np.ndarray,
+    sigmas: np.ndarray, least_joints: int = 1,
+) -> np.ndarray:
     """OKS (N, M) of poses (N, K, 3) with others (M, K, 3), over the joints that both show.
 
     Poses are x, y, and whether the joint shows (above 0); NaN joints do not. areas (N,), other_areas (M,): square
@@ -43,13 +53,14 @@ def pose_similarity(poses, areas, others, other_areas, sigmas, least_joints=1):
     return result
 
 
-def match_greedily(similarity, owners, least):
+def match_greedily(similarity: np.ndarray, owners: np.ndarray, least: float) -> list[int | None]:
     """Pairs of N poses with identities by their similarity (N, M) to M earlier poses, the most alike pair first.
 
     owners: (M,) the identity of each earlier pose; of equal pairs the one of the earlier column comes first.
     least: pairs less alike stay apart. Returns a list of N identities, None for who is like nobody.
     """
-    found, taken = [None] * len(similarity), set()
+    found: list[int | None] = [None] * len(similarity)
+    taken = set()
     rows, columns = np.nonzero(similarity >= max(least, np.finfo(float).tiny))
     order = np.lexsort((rows, columns, -similarity[rows, columns]))
     for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):

@@ -1,4 +1,8 @@
 """The one-euro filter (Casiez, Roussel and Vogel, CHI 2012) for the joints of tracked people. No Paddle here."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,11 +16,12 @@ class PoseSmoother:
     second, in Hz. The filter starts anew for a joint that was not seen in the frame before.
     """
 
-    def __init__(self, rate, cutoff=1.0, speed=0.02):
+    def __init__(self, rate: float, cutoff: float = 1.0, speed: float = 0.02) -> None:
         self.rate, self.cutoff, self.speed = rate, cutoff, speed
-        self._states = {}  # identity -> (positions (K, 2), speeds (K, 2)), NaN where a joint was not seen
+        # identity -> (positions (K, 2), speeds (K, 2)), NaN where a joint was not seen
+        self._states: dict[int, Any] = {}
 
-    def smooth(self, identities, joints, shown):
+    def smooth(self, identities: Sequence[int] | np.ndarray, joints: np.ndarray, shown: np.ndarray) -> np.ndarray:
         """Joints (N, K, 2) of a frame, smoothed, as a new array; those not shown (N, K) come back as they are."""
         result, states = np.array(joints, dtype=np.float64), {}
         for row, identity in enumerate(np.asarray(identities).tolist()):
@@ -26,7 +31,7 @@ class PoseSmoother:
         self._states = states  # who is not in this frame is forgotten
         return result
 
-    def _filtered(self, now, before, speeds):
+    def _filtered(self, now: np.ndarray, before: np.ndarray, speeds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         slope = _share(SLOPE_CUTOFF, self.rate)
         measured = (now - before) * self.rate
         speeds = np.where(np.isnan(speeds), measured, slope * measured + (1 - slope) * speeds)
@@ -36,6 +41,6 @@ class PoseSmoother:
         return smooth, np.where(np.isnan(before), np.nan, speeds)
 
 
-def _share(cutoff, rate):
+def _share(cutoff: float, rate: float) -> float | np.ndarray:
     """How much of the newest value an exponential filter of a cutoff in Hz takes."""
     return 1 / (1 + rate / (2 * np.pi * cutoff))

@@ -4,12 +4,19 @@ Three files come of a clip: <name>_track.mp4, drawn; <name>_track.jsonl, a line 
 <name>_track.json in PoseTrack18's form. Nothing of the clip is kept in memory but the tracker's queue and the trails.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
+import logging
+import os
 import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import cv2
+import numpy as np
 
 from ..dataset.posetrack_form import annotation_entry, write_form
 from ..inference.person_boxes import NOBODY
@@ -24,6 +31,17 @@ from .frames import frame_of, open_clip
 from .similarity import tracking_sigmas
 from .tracker import PoseTracker
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..core.predictor import PosePredictor
+    from ..core.skeletons import Skeleton
+    from ..inference.person_boxes import PeopleFinder
+    from ..utils.media import Frame, VideoFile
+    from .frames import FrameFolder
+    from .smoothing import PoseSmoother
+    from .tracker import Tracked, TrackerSettings
+
 PARTS = ("read", "boxes", "flow", "preprocess", "network", "decode", "match", "draw", "write")
 
 
@@ -33,13 +51,19 @@ class TrackApp:
     find_people: a PeopleFinder; skeleton: the predictor's; folder: where the results go; log: a logger.
     """
 
-    def __init__(self, predictor, find_people, skeleton, folder, log):
+    def __init__(
+        self, predictor: PosePredictor, find_people: PeopleFinder, skeleton: Skeleton, folder: str | os.PathLike[str],
+        log: logging.Logger,
+    ) -> None:
         self.predictor, self.find_people, self.skeleton = predictor, find_people, skeleton
         self.folder, self.log, self.clock = Path(folder), log, predictor.clock
         self.problems = self.frames = 0
-        self._bad_frames = []
+        self._bad_frames: list[Exception] = []
 
-    def run(self, place, settings, make_smoother=None, trail=TRAIL_LENGTH):
+    def run(
+        self, place: str | os.PathLike[str], settings: TrackerSettings,
+        make_smoother: Callable[[float], PoseSmoother] | None = None, trail: int = TRAIL_LENGTH,
+    ) -> int:
         """Works through a video, or a folder of frames, and returns the number of problems.
 
         settings: TrackerSettings; make_smoother: called with the frames' rate, returns a PoseSmoother; None: joints as
@@ -60,13 +84,16 @@ class TrackApp:
             raise stopped(f"interrupted after {self.frames} frames, which are saved", stop.asked)
         return self.problems
 
-    def time_line(self):
+    def time_line(self) -> str:
         """Where the time went, in words."""
         seconds = self.clock.seconds
         parts = [f"{part} {1000 * seconds[part] / max(1, self.frames):.1f}" for part in PARTS if part in seconds]
         return f"=> milliseconds per frame, after a warm-up: {', '.join(parts)} ({self.frames} frames)"
 
-    def _follow(self, clip, tracker, smoother, results, stop):
+    def _follow(
+        self, clip: VideoFile | FrameFolder, tracker: PoseTracker, smoother: PoseSmoother | None, results: _Results,
+        stop: StopSignals,
+    ) -> None:
         threshold, expected = tracker.settings.joint_threshold, 0
         with progress_bar(clip.count or None, clip.path.name) as bar:
             for frame in self._read(clip, stop):
@@ -84,7 +111,7 @@ class TrackApp:
                 self.frames += 1
                 bar.update()
 
-    def _read(self, clip, stop):
+    def _read(self, clip: VideoFile | FrameFolder, stop: StopSignals) -> Iterator[Frame]:
         while not stop.asked:
             with self.clock.part("read"):
                 image = clip.read()
@@ -92,7 +119,7 @@ class TrackApp:
                 return
             yield frame_of(clip, image)
 
-    def _track(self, frame, tracker):
+    def _track(self, frame: Frame, tracker: PoseTracker) -> Tracked:
         with self.clock.part("boxes"):
             try:
                 detected = self.find_people(frame)
@@ -105,16 +132,16 @@ class TrackApp:
         with self.clock.part("match"):
             return tracker.update(people, poses.keypoints, poses.scores)
 
-    def _result_paths(self, place):
+    def _result_paths(self, place: Path) -> dict[str, Path]:
         name = place.resolve().name if place.is_dir() else place.stem
         paths = {kind: self.folder / f"{name}_track.{kind}" for kind in ("mp4", "jsonl", "json")}
-        inputs = [place, getattr(self.find_people, "path", None)]
+        inputs = [place, self.find_people.path]
         for path in paths.values():
             if path.resolve() in [Path(given).resolve() for given in inputs if given]:
                 raise UserError(f"{path} is one of the inputs: choose another --output")
         return paths
 
-    def _conclude(self, clip, results, paths):
+    def _conclude(self, clip: VideoFile | FrameFolder, results: _Results, paths: Mapping[str, Path]) -> None:
         people = pluralize(results.people, "person", "people")
         names = ", ".join(str(path) for path in paths.values())
         self.log.info(f"=> {clip.path.name}: {self.frames} frames, {people}, saving {names}")
@@ -132,18 +159,21 @@ class TrackApp:
                 self._report(complaint)
                 break
 
-    def _unused_boxes(self):
-        used, count = (getattr(self.find_people, name, 0) for name in ("used", "count"))
+    def _unused_boxes(self) -> str:
+        used = self.find_people.used
+        count = self.find_people.count
         if used >= count:
             return ""
         return f"{count - used} of {count} boxes of {self.find_people.path} are of no frame here"
 
-    def _report(self, problem):
+    def _report(self, problem: str) -> None:
         self.problems += 1
         self.log.info(f"problem: {problem}")
 
 
-def run_tracking(app, lines, place, settings, **options):
+def run_tracking(
+    app: TrackApp, lines: Sequence[str], place: str | os.PathLike[str], settings: TrackerSettings, **options: Any
+) -> None:
     """Runs a TrackApp as a script does: says `lines`, then the time, and exits with 1 where there were problems."""
     for line in lines:
         app.log.info(line)
@@ -160,19 +190,21 @@ def run_tracking(app, lines, place, settings, **options):
 class _Results(contextlib.ExitStack):
     """The three files of a clip. people: how many there were; other_sizes: frames not of the clip's size."""
 
-    def __init__(self, paths, clip, skeleton, drawing):
+    def __init__(
+        self, paths: Mapping[str, Path], clip: VideoFile | FrameFolder, skeleton: Skeleton, drawing: TrackDrawing
+    ) -> None:
         super().__init__()
         self.paths, self.clip, self.skeleton, self.drawing = paths, clip, skeleton, drawing
         self.people = self.other_sizes = self._annotations = 0
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         super().__enter__()
         self._lines = self.enter_context(open(self.paths["jsonl"], "w", encoding="utf-8"))
         self.callback(self._write_form)
         self._video = self.enter_context(video_writer(self.paths["mp4"], self.clip.rate, self.clip.size))
         return self
 
-    def write(self, frame, picture, tracked, joints, shown):
+    def write(self, frame: Frame, picture: np.ndarray, tracked: Tracked, joints: np.ndarray, shown: np.ndarray) -> None:
         """Adds a frame: the drawn picture, and the Tracked people with the joints (N, K, 2) to save."""
         if picture.shape[1::-1] != self.clip.size:
             self.other_sizes += 1
@@ -201,10 +233,10 @@ class _Results(contextlib.ExitStack):
         except OSError as error:
             raise RunError(f"cannot write {self.paths['jsonl']}: {error.strerror or error}") from error
 
-    def _write_form(self):
+    def _write_form(self) -> None:
         self._lines.flush()
         write_form(self.paths["json"], self._records, self.skeleton)
 
-    def _records(self):
+    def _records(self) -> Iterator[Any]:
         with open(self.paths["jsonl"], encoding="utf-8") as lines:
             yield from map(json.loads, lines)

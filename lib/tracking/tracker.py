@@ -5,8 +5,11 @@ A frame takes two steps, with the pose network between them:
     tracked = tracker.update(people, keypoints, scores)  # what the network sees in them, with identities
 """
 
+from __future__ import annotations
+
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +18,9 @@ from ..core.nms import oks_nms
 from ..inference.person_boxes import NOBODY, People
 from .flow import FlowEstimator
 from .similarity import match_greedily, pose_similarity
+
+if TYPE_CHECKING:
+    from .flow import Flow
 
 
 @dataclass(frozen=True)
@@ -84,13 +90,14 @@ class PoseTracker:
     sigmas: (K,) OKS falloffs, see `tracking_sigmas`; settings: TrackerSettings.
     """
 
-    def __init__(self, sigmas, settings=None):
+    def __init__(self, sigmas: np.ndarray, settings: TrackerSettings | None = None) -> None:
         self.sigmas, self.settings = np.asarray(sigmas, dtype=np.float64), settings or TrackerSettings()
         self._flow = FlowEstimator(self.settings.flow, self.settings.flow_side)
-        self._queue = deque(maxlen=self.settings.queue)  # of Tracked, the newest first, joints where they are now
+      
+        self._queue: deque[Tracked] = deque(maxlen=self.settings.queue)
         self._last_identity = 0
 
-    def propose(self, image, detected):
+    def propose(self, image: np.ndarray, detected: People) -> People:
         """Where to look for people in the next frame: the People that a detector found, and those carried by flow.
 
         image: (H, W, 3) uint8 BGR. Of boxes that overlap the one with the best score stays; a carried box has the mean
@@ -106,13 +113,13 @@ class PoseTracker:
             around = past.scores >= settings.carried_threshold
             boxes.append(box_of_joints(past.keypoints, around, settings.box_growth))
             scores.append(_mean_score(past.scores, past.scores >= settings.joint_threshold))
-        boxes, inside = cut_at_border(np.concatenate(boxes), size)
-        scores = np.concatenate(scores)
-        good = np.flatnonzero(inside & (scores >= settings.box_threshold))
-        keep = good[box_nms(boxes[good], scores[good], settings.nms_threshold)]
-        return People(boxes[keep], scores[keep]) if len(keep) else NOBODY
+        every_box, inside = cut_at_border(np.concatenate(boxes), size)
+        every_score = np.concatenate(scores)
+        good = np.flatnonzero(inside & (every_score >= settings.box_threshold))
+        keep = good[box_nms(every_box[good], every_score[good], settings.nms_threshold)]
+        return People(every_box[keep], every_score[keep]) if len(keep) else NOBODY
 
-    def update(self, people, keypoints, scores):
+    def update(self, people: People, keypoints: np.ndarray, scores: np.ndarray) -> Tracked:
         """The Tracked of the frame that was proposed last.
 
         people: whose boxes the network has looked at; keypoints (N, K, 2) in picture pixels and scores (N, K): what it
@@ -131,17 +138,19 @@ class PoseTracker:
         self._queue.appendleft(now)
         return now
 
-    def skip(self):
+    def skip(self) -> None:
         """A frame went by that could not be read: its place in the queue stays empty."""
         count = len(self.sigmas)
         nothing = np.zeros((0, 4)), np.zeros(0), np.zeros((0, count, 2)), np.zeros((0, count))
         self._queue.appendleft(Tracked(np.zeros(0, dtype=int), *nothing, np.zeros(0, dtype=int)))
 
-    def _carried(self, past, flow):
+    def _carried(self, past: Tracked, flow: Flow) -> Tracked:
         boxes = past.boxes * np.tile(np.divide(flow.new_size, flow.size), 2)
         return replace(past, keypoints=flow.carry(past.keypoints), boxes=boxes)
 
-    def _without_doubles(self, boxes, keypoints, scores, box_scores):
+    def _without_doubles(
+        self, boxes: np.ndarray, keypoints: np.ndarray, scores: np.ndarray, box_scores: np.ndarray
+    ) -> list[int]:
         """Indices of the poses that are no other one's double, in their order."""
         poses, areas = _poses(keypoints, scores), boxes[:, 2:].prod(axis=1)
         poses = np.where(np.isfinite(poses), poses, 0.0)
@@ -149,7 +158,7 @@ class PoseTracker:
         shares = box_scores * _mean_score(scores, scores >= threshold)
         return sorted(oks_nms(poses, shares, areas, self.settings.same_pose, self.sigmas, threshold))
 
-    def _identities(self, now):
+    def _identities(self, now: Tracked) -> np.ndarray:
         """(N,) those of the people now; who is like nobody in the queue gets the next number."""
         owners, similarity = self._compare(now)
         identities = match_greedily(similarity, owners, self.settings.least_similarity)
@@ -159,7 +168,7 @@ class PoseTracker:
                 identities[row] = self._last_identity
         return np.array(identities, dtype=int)
 
-    def _compare(self, now):
+    def _compare(self, now: Tracked) -> tuple[np.ndarray, np.ndarray]:
         """(owners (M,), similarity (N, M)) of the people now and all poses in the queue, the newest first."""
         settings = self.settings
         if not self._queue:
@@ -176,10 +185,10 @@ class PoseTracker:
         return owners, pose_similarity(poses, areas, others, other_areas, self.sigmas, settings.least_joints)
 
 
-def _poses(keypoints, scores):
+def _poses(keypoints: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.concatenate([keypoints, scores[..., None]], axis=2)
 
 
-def _mean_score(scores, counted):
+def _mean_score(scores: np.ndarray, counted: np.ndarray) -> np.ndarray:
     """(N,) the mean score of the joints that count; 0 where none does."""
     return (scores * counted).sum(axis=1) / np.maximum(counted.sum(axis=1), 1)

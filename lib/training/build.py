@@ -95,7 +95,7 @@ def make_learner(config: Config, scheduler: paddle.optimizer.lr.LRScheduler, ran
     train = config.train
     set_cudnn(config.cudnn.benchmark, config.cudnn.deterministic)
     precision = Precision(train.amp, train.amp_dtype)
-    network = get_pose_net(config.model)
+    network: paddle.nn.Layer = get_pose_net(config.model)
     if train.sync_bn and ranks.count > 1:
         if train.channels_last and ranks.device == "cpu":
             raise UserError("TRAIN.CHANNELS_LAST does not go with TRAIN.SYNC_BN on CPUs; leave it false there")

@@ -1,10 +1,14 @@
 """Saving and loading: weights for others, checkpoints to go on with."""
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import paddle
@@ -15,12 +19,15 @@ from ..weights.checksum import NO_RUN, is_changed, run_of, seal
 from ..weights.fill import fill_network
 from ..weights.weights import DamagedError, read_content, weights_in
 
+if TYPE_CHECKING:
+    from .ema import WeightAverage
+
 CHECKPOINT_NAME, PREVIOUS_NAME = "checkpoint.pdckpt", "checkpoint_previous.pdckpt"
 BEST_NAME = "model_best.pdparams"
 FINAL_NAME = "final_state.pdparams"
 
 
-def save_atomically(state, path):
+def save_atomically(state: dict[str, Any], path: str | os.PathLike[str]) -> None:
     """Writes `state`, with a checksum, beside `path`, then renames: a reader sees the old file or the new one.
 
     Raises RunError where the disk does not take it; the old file is whole then.
@@ -30,7 +37,7 @@ def save_atomically(state, path):
 
 
 @contextlib.contextmanager
-def _written(state, path, run=NO_RUN):
+def _written(state: dict[str, Any], path: str | os.PathLike[str], run: bytes = NO_RUN) -> Iterator[None]:
     """`state` is on the disk in the block, and at `path` after it."""
     with replacing(path) as temporary:
         paddle.save(state, str(temporary))
@@ -44,12 +51,12 @@ def _written(state, path, run=NO_RUN):
 
 
 
-def _parameter_names(network):
+def _parameter_names(network: paddle.nn.Layer) -> dict[str, str]:
     """{Paddle's own name: ours} of the parameters; Paddle numbers its names (conv2d_0.w_0) through a whole process."""
     return {parameter.name: name for name, parameter in network.named_parameters()}
 
 
-def _rename(optimizer_state, names):
+def _rename(optimizer_state: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """The state of an optimizer with the parameters in its keys (conv2d_0.w_0_moment1_0) under other names."""
     renamed = {}
     for key, value in optimizer_state.items():
@@ -58,7 +65,11 @@ def _rename(optimizer_state, names):
     return renamed
 
 
-def save_checkpoint(folder, network, optimizer, progress, average=None):
+def save_checkpoint(
+    folder: str | os.PathLike[str], network: paddle.nn.Layer, optimizer: paddle.optimizer.Optimizer,
+    progress: dict[str, Any],
+    average: WeightAverage | None = None,
+) -> None:
     """Everything to go on with, in `folder`/checkpoint.pdckpt; the one before it stays as checkpoint_previous.pdckpt.
 
     progress: plain values to get back from `load_checkpoint` (next epoch, best score, history, training settings).
@@ -74,7 +85,7 @@ def save_checkpoint(folder, network, optimizer, progress, average=None):
         _keep_previous(path, run)
 
 
-def _run_name(progress):
+def _run_name(progress: dict[str, Any]) -> bytes:
     """What tells this run from another one in the same folder: its first epoch's figures; NO_RUN before they are there.
 
     So a run that goes on is the same run, and one that begins anew with the same figures may as well be.
@@ -83,7 +94,7 @@ def _run_name(progress):
     return hashlib.sha256(json.dumps(first).encode()).digest()[: len(NO_RUN)] if first else NO_RUN
 
 
-def _keep_previous(path, run):
+def _keep_previous(path: Path, run: bytes) -> None:
     """Gives the checkpoint at `path` its second name, where it is whole and of this run; `path` is there throughout."""
     previous = path.with_name(PREVIOUS_NAME)
     if run != NO_RUN and run_of(path) == run and not is_changed(path):
@@ -97,12 +108,15 @@ def _keep_previous(path, run):
         previous.unlink(missing_ok=True)
 
 
-def has_checkpoint(folder):
+def has_checkpoint(folder: str | os.PathLike[str]) -> bool:
     """Whether there is something to go on from in a run folder: a checkpoint, or the one before it."""
     return any((Path(folder) / name).is_file() for name in (CHECKPOINT_NAME, PREVIOUS_NAME))
 
 
-def load_checkpoint(path, network, optimizer, average=None, warn=print):
+def load_checkpoint(
+    path: str | os.PathLike[str], network: paddle.nn.Layer, optimizer: paddle.optimizer.Optimizer,
+    average: WeightAverage | None = None, warn: Callable[[str], None] = print,
+) -> dict[str, Any]:
     """Restores network, optimizer (with its schedule) and average from a run folder or checkpoint file.
 
     warn: called with one line where the checkpoint is damaged or gone and the one before it is taken.
@@ -132,7 +146,7 @@ def load_checkpoint(path, network, optimizer, average=None, warn=print):
     return progress
 
 
-def _load_newest(path, warn):
+def _load_newest(path: Path, warn: Callable[[str], None]) -> tuple[Path, Any]:
     """(path, content) of a checkpoint, or of the one before it where it is damaged or gone."""
     if path.is_dir():
         path = path / CHECKPOINT_NAME
@@ -149,7 +163,10 @@ def _load_newest(path, warn):
         return previous, state
 
 
-def _check_progress(progress, average, weights, path):
+def _check_progress(
+    progress: dict[str, Any], average: Mapping[str, Any], weights: Mapping[str, np.ndarray],
+    path: Path,
+) -> None:
     """Raises UserError where a file that looks like a checkpoint does not hold what ours do."""
     epoch, best, history = progress.get("epoch"), progress.get("best"), progress.get("history", [])
     try:
@@ -168,5 +185,5 @@ def _check_progress(progress, average, weights, path):
         raise UserError(f"--resume_model: {path} is no checkpoint of ours: it holds {error}") from error
 
 
-def _shapes(arrays):
+def _shapes(arrays: Mapping[str, np.ndarray]) -> dict[Any, Any] | dict[str, tuple[int, int] | tuple[int]]:
     return {name: np.shape(array) for name, array in arrays.items()}

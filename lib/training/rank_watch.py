@@ -5,6 +5,8 @@ ever. Every rank keeps a connection to rank 0; the operating system closes it wh
 (by TCP's keep-alive) when its machine does. A rank whose launcher is killed ends too: nobody else would end it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import hmac
 import os
@@ -13,6 +15,7 @@ import sys
 import threading
 import time
 from multiprocessing.connection import Connection, wait
+from typing import cast
 
 from ..utils.errors import RunError
 
@@ -29,12 +32,16 @@ class RankWatch:
     rank. Raises RunError where the ranks do not meet.
     """
 
-    def __init__(self, rank, count, listener, address, key):
+    def __init__(
+        self, rank: int, count: int, listener: socket.socket | None, address: tuple[str, int], key: bytes
+    ) -> None:
         self.rank, self.count = rank, count
-        self._condition, self._reason, self._left = threading.Condition(), None, False
+        self._condition = threading.Condition()
+        self._reason: str | None = None
+        self._left = False
         self._arrived = dict.fromkeys(range(count), 0)  # rank -> how often it came to `wait`; rank 0's counts GO
         try:
-            self._peers = self._answer(listener, key) if rank == 0 else self._call(address, key)
+            self._peers = self._answer(listener, key) if listener else self._call(address, key)
         except OSError as error:
             host, port = address
             raise RunError(
@@ -45,14 +52,14 @@ class RankWatch:
         threading.Thread(target=self._watch, daemon=True).start()
 
     @staticmethod
-    def listen(host):
+    def listen(host: str) -> socket.socket:
         """Rank 0's socket, at a free port of `host`, an address of this machine."""
         listener = socket.create_server((host, 0), backlog=128)
         listener.settimeout(SECONDS_TO_MEET)
         return listener
 
-    def _answer(self, listener, key):
-        peers = {}
+    def _answer(self, listener: socket.socket, key: bytes) -> dict[Connection, int]:
+        peers: dict[Connection, int] = {}
         with listener:
             while len(peers) < self.count - 1:
                 connection = _connection(listener.accept()[0])
@@ -62,12 +69,12 @@ class RankWatch:
                         peers[connection] = int.from_bytes(greeting[-4:], "big")
         return peers
 
-    def _call(self, address, key):
+    def _call(self, address: tuple[str, int], key: bytes) -> dict[Connection, int]:
         connection = _connection(socket.create_connection(address, SECONDS_TO_MEET))
         connection.send_bytes(key + self.rank.to_bytes(4, "big"))
         return {connection: 0}
 
-    def wait(self):
+    def wait(self) -> None:
         """Returns when every rank has called it as often as this one; raises RunError where a rank has ended."""
         with self._condition:
             self._arrived[self.rank] += 1
@@ -81,13 +88,13 @@ class RankWatch:
             if self.rank == 0:
                 self._send(GO)
 
-    def reason(self, seconds):
+    def reason(self, seconds: float) -> str | None:
         """Why this rank must end, if that is known within so many seconds, else None."""
         with self._condition:
             self._condition.wait_for(lambda: self._reason, seconds)
             return self._reason
 
-    def leave(self, failure=None):
+    def leave(self, failure: str | None = None) -> None:
         """The last call: tells the other ranks that this one ends, well or with a failure said in one line."""
         with self._condition:
             self._left = True
@@ -96,15 +103,16 @@ class RankWatch:
             elif self._reason is None:
                 self._send(FAILED + f"rank {self.rank} ended: {failure}".encode())
 
-    def _send(self, message):
+    def _send(self, message: bytes) -> None:
         for connection in self._peers:
             with contextlib.suppress(OSError):  # gone: the thread finds out
                 connection.send_bytes(message)
 
-    def _watch(self):
+    def _watch(self) -> None:
         connections = list(self._peers)
         while connections and self._reason is None:
-            for connection in wait(connections, timeout=1.0):
+            for ready in wait(connections, timeout=1.0):
+                connection = cast(Connection, ready)
                 if not self._receive(connection):
                     connections.remove(connection)
             if os.getppid() != self._parent:
@@ -116,7 +124,7 @@ class RankWatch:
             print("error:", self._reason, file=sys.stderr, flush=True)
         os._exit(1)
 
-    def _receive(self, connection):
+    def _receive(self, connection: Connection) -> bool:
         """Reads one message; returns whether more may come."""
         peer = self._peers[connection]
         try:
@@ -136,7 +144,7 @@ class RankWatch:
             self._condition.notify_all()
         return True
 
-    def _stop(self, reason):
+    def _stop(self, reason: str) -> None:
         with self._condition:
             self._reason = self._reason or reason
             self._condition.notify_all()
@@ -144,7 +152,7 @@ class RankWatch:
                 self._send(FAILED + self._reason.encode())
 
 
-def _connection(peer):
+def _connection(peer: socket.socket) -> Connection:
     """A Connection over a connected socket that also ends when the other machine is gone."""
     peer.settimeout(None)
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -10,15 +10,21 @@ Two things of gloo that Paddle (2.6.2 and 3.3.1) gives no option for:
   so what goes over the line is float32, float64 or int64.
 """
 
+from __future__ import annotations
+
 import contextlib
 import io
 import os
 import signal
+import socket
 import threading
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import paddle
 import paddle.distributed as dist
 
@@ -40,20 +46,20 @@ class Ranks:
     watch: RankWatch | None = None
 
     @property
-    def is_first(self):
+    def is_first(self) -> bool:
         return self.rank == 0
 
     @property
-    def line(self):
+    def line(self) -> str:
         """A line that says what the ranks run on; empty where there is one, whose device is the caller's choice."""
         return f"=> device: {self.count} ranks, this one on {self.device}" if self.count > 1 else ""
 
-    def wait(self):
+    def wait(self) -> None:
         """Waits, for as long as it takes, until every rank is here; raises RunError where one has ended."""
         if self.watch:
             self.watch.wait()
 
-    def data_parallel(self, network):
+    def data_parallel(self, network: paddle.nn.Layer) -> paddle.nn.Layer:
         """What to call instead of the network, so that its backward pass averages the gradients over the ranks.
 
         Every rank has rank 0's weights afterwards. The network itself stays what is validated and saved.
@@ -63,11 +69,11 @@ class Ranks:
         self.wait()
         return paddle.DataParallel(network)
 
-    def loss_weight(self, rows, joined_rows):
+    def loss_weight(self, rows: int, joined_rows: int) -> float:
         """What to multiply the mean loss of this rank's `rows` by: the joined batch has `joined_rows` of all ranks."""
         return rows * self.count / joined_rows
 
-    def add_up(self, values):
+    def add_up(self, values: npt.ArrayLike) -> np.ndarray:
         """The sums over the ranks of a few numbers, float64, the same on every rank."""
         values = np.asarray(values, dtype=np.float64)
         if self.count == 1:
@@ -77,22 +83,22 @@ class Ranks:
         dist.all_reduce(total)
         return total.numpy().reshape(values.shape)
 
-    def gather_rows(self, array):
+    def gather_rows(self, array: np.ndarray) -> np.ndarray:
         """The arrays (n, ...) of every rank, one below the other in the order of ranks; n may differ and be 0.
 
-        array: float32, float64 or int64; the same type and the same shape but for n on every rank.
+        array: float32, float or int; the same type and the same shape but for n on every rank.
         """
         if self.count == 1:
             return array
         lengths = self.add_up(np.eye(self.count)[self.rank] * len(array)).astype(int)
         padded = np.zeros((max(lengths.max(), 1), *array.shape[1:]), dtype=array.dtype)
         padded[: len(array)] = array
-        parts = []
+        parts: list[paddle.Tensor] = []
         dist.all_gather(parts, paddle.to_tensor(padded))
         return np.concatenate([part.numpy()[:length] for part, length in zip(parts, lengths, strict=True)])
 
     @paddle.no_grad()
-    def share_state(self, state):
+    def share_state(self, state: dict[str, paddle.Tensor]) -> None:
         """Gives every rank rank 0's {name: tensor}, in place: weights, or BatchNorm's statistics, which differ."""
         if self.count > 1:
             self.wait()
@@ -100,12 +106,12 @@ class Ranks:
                 dist.broadcast(state[name], 0)
 
 
-def between_steps(network):
+def between_steps(network: paddle.nn.Layer) -> contextlib.AbstractContextManager[Any]:
     """For all backward passes of a step but the last one, where gradients are accumulated: they stay on this rank."""
     return network.no_sync() if isinstance(network, paddle.DataParallel) else contextlib.nullcontext()
 
 
-def ranks_asked():
+def ranks_asked() -> tuple[int, int]:
     """(rank, count) as the launcher's environment says; (0, 1) without a launcher. Raises UserError."""
     rank, count = os.environ.get("PADDLE_TRAINER_ID", "0"), os.environ.get("PADDLE_TRAINERS_NUM", "1")
     if not (rank.isdecimal() and count.isdecimal() and int(rank) < int(count)):
@@ -116,7 +122,7 @@ def ranks_asked():
 
 
 @contextlib.contextmanager
-def start_ranks():
+def start_ranks() -> Iterator[Ranks]:
     """Joins the other ranks, where the launcher started more than one; a context that gives the Ranks.
 
     NCCL where the launcher chose GPUs, gloo on CPUs. A rank that is killed, or that leaves the context by an error,
@@ -149,11 +155,11 @@ def start_ranks():
     watch.leave()
 
 
-def _interrupt_at_sigterm():
+def _interrupt_at_sigterm() -> threading.Event:
     """Makes the launcher's SIGTERM a KeyboardInterrupt; returns an Event that says whether it came."""
     interrupted = threading.Event()
 
-    def interrupt(*_):
+    def interrupt(*_: Any) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is sent three times
         interrupted.set()
         raise KeyboardInterrupt
@@ -162,11 +168,11 @@ def _interrupt_at_sigterm():
     return interrupted
 
 
-def _first_line(error):
+def _first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), "")
 
 
-def _initialize():
+def _initialize() -> str:
     """Starts Paddle's communication and returns the device of this rank."""
     gpus = os.environ.get("FLAGS_selected_gpus", "")  # noqa: SIM112  (Paddle's name)
     cpu = os.environ.get("PADDLE_DISTRI_BACKEND") == "gloo" or not paddle.is_compiled_with_cuda()
@@ -186,7 +192,7 @@ def _initialize():
     return device
 
 
-def _meeting_point(rank):
+def _meeting_point(rank: int) -> tuple[socket.socket | None, tuple[str, int], bytes]:
     """(listener or None, address, key) of RankWatch, agreed on over Paddle's own connection."""
     first = os.environ.get("PADDLE_MASTER") or os.environ["PADDLE_TRAINER_ENDPOINTS"].split(",")[0]
     host, key = first.rpartition(":")[0], os.urandom(16)
@@ -194,5 +200,5 @@ def _meeting_point(rank):
     port = listener.getsockname()[1] if listener else 0
     agreed = paddle.to_tensor([port, *key], dtype="int64")
     dist.broadcast(agreed, 0)
-    port, *key = agreed.tolist()
-    return listener, (host, port), bytes(key)
+    numbers: Any = agreed.tolist()
+    return listener, (host, numbers[0]), bytes(numbers[1:])

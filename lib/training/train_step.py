@@ -1,6 +1,9 @@
 """One step of training, and what the log says of it."""
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -55,14 +58,16 @@ class Learner:
     precision: Precision = field(default_factory=Precision)
     ranks: Ranks = field(default_factory=Ranks)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._running = self.network
 
-    def begin(self):
+    def begin(self) -> None:
         """To be called by every rank before the first step: they share the weights and will share the gradients."""
         self._running = self.ranks.data_parallel(self.network)
 
-    def learn(self, batch, weight=1.0, is_last=True, keep_heatmaps=False):
+    def learn(
+        self, batch: dict[str, np.ndarray], weight: float = 1.0, is_last: bool = True, keep_heatmaps: bool = False
+    ) -> Record:
         """Forward and backward of one batch, and a step of the optimizer where it `is_last` of those in the step.
 
         batch: see JointsDataset.collate; weight: of its loss, for ranks and batches that share a step. Returns a
@@ -89,12 +94,12 @@ class Learner:
         return Record(measures, expected, batch["index"], rate, output if keep_heatmaps else None)
 
     @property
-    def good_weights(self):
+    def good_weights(self) -> dict[str, paddle.Tensor]:
         """{name: tensor} of what is validated and saved: the average, or the network's own."""
         return self.average.state if self.average else self.network.state_dict()
 
 
-def read_records(records, heatmap_size, ranks):
+def read_records(records: Sequence[Record], heatmap_size: tuple[int, int], ranks: Ranks) -> list[Figures]:
     """The Figures of Records, by one copy from the device; heatmap_size: (width, height)."""
     measures, start, sums = paddle.concat([record.measures for record in records]).numpy(), 0, []
     for record in records:

@@ -1,18 +1,25 @@
 """The training loop, with validation after each epoch."""
 
+from __future__ import annotations
+
 import contextlib
 import logging
 import math
+import os
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
+import numpy as np
 import paddle
 
 from ..config.names import architecture_name
 from ..config.schema import Config
 from ..dataset.loader import BatchLoader
+from ..evaluation.evaluators import Evaluator
 from ..evaluation.report import AverageMeter, draw_curves, picture_names, table_lines, train_line
 from ..evaluation.validation import validate
 from ..models.paddle_network import PaddleRun, build_target
@@ -24,6 +31,13 @@ from ..utils.stop import StopSignals, stopped
 from ..visualization.poses import save_debug_images
 from .checkpoint import BEST_NAME, FINAL_NAME, save_atomically, save_checkpoint
 from .train_step import Learner, read_records
+from .train_step import Record as StepRecord
+
+
+class ScalarWriter(Protocol):
+    """What VisualDL's LogWriter offers."""
+
+    def add_scalar(self, tag: str, value: float, step: int) -> None: ...
 
 
 @dataclass
@@ -42,15 +56,15 @@ class Trainer:
     scheduler: paddle.optimizer.lr.LRScheduler
     train_loader: BatchLoader
     valid_loader: BatchLoader
-    evaluator: object
+    evaluator: Evaluator
     progress: dict
     stop: StopSignals = field(default_factory=StopSignals)
     folder: Path = Path()
     log: logging.Logger = logging.getLogger(LOGGER_NAME)
-    scalars: object = None
+    scalars: ScalarWriter | None = None
     warned: bool = False
 
-    def run(self, folder, log, scalars=None):
+    def run(self, folder: str | os.PathLike[str], log: logging.Logger, scalars: ScalarWriter | None = None) -> None:
         """Trains from the next epoch to TRAIN.END_EPOCH; writes checkpoints, best and final weights, curves.
 
         folder: the run's; scalars: an object with add_scalar(name, value, step), or None.
@@ -68,7 +82,7 @@ class Trainer:
             self.train_loader.close()
             self.valid_loader.close()
 
-    def _run_epochs(self):
+    def _run_epochs(self) -> None:
         train = self.config.train
         for epoch in range(self.progress["epoch"], train.end_epoch):
             row = {"epoch": epoch, **self.train_epoch(epoch)}
@@ -85,7 +99,7 @@ class Trainer:
         if self.learner.ranks.is_first:
             self._save_final()
 
-    def _save_final(self):
+    def _save_final(self) -> None:
         save_atomically(self.learner.good_weights, self.folder / FINAL_NAME)
         self.log.info(f"=> saving final model state to {self.folder / FINAL_NAME}")
         if self.progress["history"]:
@@ -93,7 +107,7 @@ class Trainer:
             draw_curves(self.progress["history"], self.folder / "curves.png", self.evaluator.primary_metric)
             self.log.info(f"=> saving curves to {self.folder / 'curves.png'}")
 
-    def train_epoch(self, epoch):
+    def train_epoch(self, epoch: int) -> dict[str, Any]:
         """One epoch of training, or what is left of it; returns its first rate, mean loss and accuracy."""
         config, loader, begun = self.config, self.train_loader, self.progress.get("begun", {})
         meters = {name: AverageMeter() for name in ("time", "data", "lr", "loss", "accuracy")}
@@ -129,14 +143,14 @@ class Trainer:
         loader.skipped = 0
         return {"lr": first_rate, "train_loss": meters["loss"].average, "train_accuracy": meters["accuracy"].average}
 
-    def _keep_begun(self, step, first_rate, meters):
+    def _keep_begun(self, step: int, first_rate: float, meters: dict[str, Any]) -> None:
         """What is done of an epoch, up to and with a step, until the epoch is finished."""
         sums = {name: [meters[name].total, meters[name].count] for name in ("loss", "accuracy")}
         self.progress["begun"] = {
             "steps": step + 1, "of": len(self.train_loader), "first_rate": first_rate, **sums
         }  # fmt: skip
 
-    def _save_and_stop(self):
+    def _save_and_stop(self) -> None:
         """Saves in the middle of an epoch, so that it can be gone on with from there, and raises KeyboardInterrupt."""
         learner, epoch, steps = self.learner, self.progress["epoch"], self.progress["begun"]["steps"]
         self.progress["scaler"] = learner.precision.state()
@@ -147,11 +161,11 @@ class Trainer:
             f"--resume_model {self.folder}", self.stop.asked or signal.SIGINT
         )  # fmt: skip
 
-    def _ends_step(self, step):
+    def _ends_step(self, step: int) -> bool:
         """Whether the optimizer steps after the step-th batch: TRAIN.ACCUMULATE batches share one of its steps."""
         return (step + 1) % self.config.train.accumulate == 0 or step == len(self.train_loader) - 1
 
-    def _learn(self, step, batch, is_said):
+    def _learn(self, step: int, batch: dict[str, np.ndarray], is_said: bool) -> StepRecord:
         """The step-th batch of an epoch through the learner."""
         sampler, together = self.train_loader.sampler, self.config.train.accumulate
         is_last, first = self._ends_step(step), step - step % together
@@ -162,7 +176,7 @@ class Trainer:
             self.scheduler.step()
         return record
 
-    def _read(self, records, meters, epoch, step):
+    def _read(self, records: Sequence[StepRecord], meters: dict[str, Any], epoch: int, step: int) -> None:
         """Updates the meters by what the steps up to `step` left behind; raises RunError where a loss is not finite."""
         every = read_records(records, self.config.model.extra.heatmap_size, self.learner.ranks)
         for number, (record, figures) in enumerate(zip(records, every, strict=True), step + 1 - len(records)):
@@ -179,7 +193,7 @@ class Trainer:
             meters["accuracy"].update(figures.accuracy, figures.counted)
         meters["persons"] = sum(figures.persons for figures in every) / len(every)
 
-    def _warn_of_no_joint(self, batch, epoch, step):
+    def _warn_of_no_joint(self, batch: dict[str, np.ndarray], epoch: int, step: int) -> None:
         """Says, once in a run, that nothing can be learnt from a batch (of several ranks, from the first's share)."""
         if not self.warned and not batch["target_weight"].any():
             self.warned = True
@@ -189,14 +203,14 @@ class Trainer:
                 "look at them with check_dataset.py; this is said once"
             )
 
-    def _save_debug(self, step, batch, heatmaps):
-        if self.config.debug.debug and self.learner.ranks.is_first:
+    def _save_debug(self, step: int, batch: dict[str, np.ndarray], heatmaps: paddle.Tensor | None) -> None:
+        if heatmaps is not None and self.config.debug.debug and self.learner.ranks.is_first:
             target, skeleton = build_target(batch["horizontal"], batch["vertical"]), self.train_loader.dataset.skeleton
             save_debug_images(
                 self.config.debug, self.folder / f"train_{step}", batch, target.numpy(), heatmaps.numpy(), skeleton
             )
 
-    def validate_epoch(self, epoch):
+    def validate_epoch(self, epoch: int) -> dict[str, Any]:
         """Validates after an epoch; returns loss, accuracy and, on the first rank, the evaluator's results."""
         network, average, ranks = self.learner.network, self.learner.average, self.learner.ranks
         prefix = self.folder / "val" if self.config.debug.debug and ranks.is_first else None
@@ -204,14 +218,14 @@ class Trainer:
             ranks.share_state(dict(network.named_buffers()))
             run = PaddleRun(network, self.config.dataset.pixel_scale)
             predictions, scores, loss, score = validate(self.config, self.valid_loader, run, self.log, prefix, ranks)
-        row = {"valid_loss": loss, "valid_accuracy": score}
+        row: dict[str, Any] = {"valid_loss": loss, "valid_accuracy": score}
         if ranks.is_first:
             row["results"] = self.evaluator.evaluate(predictions, scores)
             for line in table_lines(architecture_name(self.config.model), row["results"]):
                 self.log.info(line)
         return row
 
-    def _say(self, epoch, step, steps, meters):
+    def _say(self, epoch: int, step: int, steps: int, meters: dict[str, Any]) -> None:
         left = (self.config.train.end_epoch - epoch) * steps - step - 1
         now = time.strftime("%Y-%m-%d %H:%M:%S")
         meters["speed"] = meters["persons"] / meters["time"].value
@@ -220,11 +234,11 @@ class Trainer:
         self._scalar("train_accuracy", meters["accuracy"].value, epoch * steps + step)
         self._scalar("lr", meters["lr"].value, epoch * steps + step)
 
-    def _scalar(self, name, value, step):
+    def _scalar(self, name: str, value: float, step: int) -> None:
         if self.scalars:
             self.scalars.add_scalar(name, value, step)
 
-    def _finish_epoch(self, row):
+    def _finish_epoch(self, row: dict[str, Any]) -> None:
         """Keeps the best weights and everything to go on with."""
         self.progress["epoch"] = row["epoch"] + 1
         self.progress.pop("begun", None)

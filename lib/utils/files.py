@@ -1,9 +1,14 @@
 """JSON: reading what a person gave, checking its numbers, writing results; sizes in words. No Paddle here."""
 
+from __future__ import annotations
+
 import json
 import math
+import os
 import sys
+from collections.abc import Callable
 from reprlib import Repr
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +24,9 @@ _short = Repr()
 _short.maxlevel, _short.maxstring, _short.maxother, _short.maxlong = 2, 60, 60, 40
 
 
-def read_json(path, where_from="", hook=None):
+def read_json(
+    path: str | os.PathLike[str], where_from: str = "", hook: Callable | None = None
+) -> dict | list | str | None:
     """The content of a JSON file.
 
     where_from: a sentence that says where such a file comes from, for the message when it is not there.
@@ -44,7 +51,7 @@ def read_json(path, where_from="", hook=None):
         raise UserError(f"{path} is not valid JSON: {error}") from error
 
 
-def _depth(data):
+def _depth(data: bytes) -> int:
     """How deep lists and objects are inside one another in JSON, or where it is none, at least so deep."""
     data = data.replace(rb"\\", b"").replace(rb"\"", b"")  # so that each quote begins or ends a text
     marks = np.frombuffer(data.translate(None, NO_BRACKET), np.uint8)
@@ -58,24 +65,24 @@ def _depth(data):
     return deepest
 
 
-def short_repr(value):
+def short_repr(value: Any | None) -> str:
     """A value of a file for a message: short, however long or deep it is."""
     return _short.repr(value)
 
 
-def describe_error(error):
+def describe_error(error: BaseException) -> str:
     """A KeyError, TypeError or ValueError of reading a record, in few words."""
     return (f"no {error}" if isinstance(error, KeyError) else str(error))[:MAX_WORDS]
 
 
-def finite(value, what):
+def finite(value: Any, what: str) -> float:
     """A number of a JSON file as a float; ValueError, naming `what` it is, where it is none or not finite."""
     if not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
         raise ValueError(f"{what} of {short_repr(value)}; expected a finite number")
     return float(value)
 
 
-def checked_box(value):
+def checked_box(value: Any) -> list[float]:
     """A box of a JSON file as four floats; ValueError where it cannot be one."""
     good = isinstance(value, list) and len(value) == 4
     if not good or not all(isinstance(number, (int, float)) and abs(number) < MAX_PIXEL_COORDINATE for number in value):
@@ -83,17 +90,17 @@ def checked_box(value):
     return [float(number) for number in value]
 
 
-def pluralize(amount, one, many):
+def pluralize(amount: int, one: str, many: str) -> str:
     """An amount in words: 1 box, 2 boxes."""
     return f"{amount} {one if amount == 1 else many}"
 
 
-def readable_size(count):
+def readable_size(count: int) -> str:
     """Bytes as people read them: 3.6 MB, 13.1 GB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
-def without_nan(value):
+def without_nan(value: Any) -> Any | None:
     """A copy of nested lists and mappings with None for what is no finite number: JSON has no NaN."""
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
@@ -102,7 +109,7 @@ def without_nan(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def write_json(value, path, indent=1):
+def write_json(value: dict | list, path: str | os.PathLike[str], indent: int | None = 1) -> None:
     """Writes `value` as JSON, whole or not at all, NaN as null; indent None: on one line."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(without_nan(value), indent=indent) + "\n", encoding="utf-8")

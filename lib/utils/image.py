@@ -1,5 +1,7 @@
 """Reading pictures, and the one way a picture becomes numbers for the network. No Paddle here."""
 
+from __future__ import annotations
+
 import contextlib
 import io
 import os
@@ -26,11 +28,11 @@ REDUCED_FLAGS = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8
 
 
 @lru_cache(maxsize=8)
-def _open_archive(path, _process):
+def _open_archive(path: str | os.PathLike[str], _process: int) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
-def open_archive(path):
+def open_archive(path: str | os.PathLike[str]) -> zipfile.ZipFile:
     """The zip archive at `path`, opened once in each process: workers must not share a file position."""
     try:
         return _open_archive(str(path), os.getpid())
@@ -38,7 +40,7 @@ def open_archive(path):
         raise UserError(f"cannot open the picture archive {path}: {error}") from error
 
 
-def read_bytes(path, most=-1):
+def read_bytes(path: str | os.PathLike[str], most: int = -1) -> bytes:
     """The bytes of a picture, or the first `most` of them; `archive.zip@member` reads a member of an archive.
 
     Raises UserError where there is no such file.
@@ -55,7 +57,7 @@ def read_bytes(path, most=-1):
         raise UserError(f"cannot read the picture {path}: {error}") from error
 
 
-def _read_member(archive, member, most):
+def _read_member(archive: zipfile.ZipFile, member: str, most: int) -> bytes:
     if ".." in PurePosixPath(member).parts:
         raise ValueError("its name leaves the archive's folder")
     if archive.getinfo(member).file_size > MAX_BYTES:  # a small archive may hold a terabyte of zeros
@@ -64,7 +66,7 @@ def _read_member(archive, member, most):
         return file.read(most)
 
 
-def _is_cut_off(data):
+def _is_cut_off(data: bytes) -> bool:
     """True for a JPEG or PNG that ends before its end marker: OpenCV would fill the rest with grey and say nothing."""
     if data[:2] == JPEG_START:
         # the end marker of an embedded thumbnail lies before the last start of scan, the picture's own after it
@@ -74,7 +76,7 @@ def _is_cut_off(data):
     return False
 
 
-def read_image(path, use_orientation=False):
+def read_image(path: str | os.PathLike[str], use_orientation: bool = False) -> np.ndarray:
     """An (H, W, 3) uint8 BGR picture from a file or `archive.zip@member`.
 
     use_orientation: turn the picture as its EXIF orientation says, as viewers do. Data sets are read without:
@@ -85,7 +87,7 @@ def read_image(path, use_orientation=False):
     return _decode(path, _whole_bytes(path), cv2.IMREAD_COLOR | orientation)
 
 
-def read_reduced(path, reduction):
+def read_reduced(path: str | os.PathLike[str], reduction: int) -> tuple[np.ndarray, int, tuple[int, int]]:
     """A data set's picture, a JPEG decoded at 1/2, 1/4 or 1/8 of its size, which costs a fraction of the time.
 
     Returns the (H, W, 3) uint8 BGR picture, its reduction and the (width, height) of the whole picture. The reduction
@@ -103,12 +105,13 @@ def read_reduced(path, reduction):
     return image, 1, image.shape[1::-1]
 
 
-def reduced_size(size, reduction):
+def reduced_size(size: tuple[int, int], reduction: int) -> tuple[int, int]:
     """(width, height) of a picture of `size` that is decoded at 1/reduction."""
-    return tuple(-(-side // reduction) for side in size)
+    width, height = size
+    return -(-width // reduction), -(-height // reduction)
 
 
-def _whole_bytes(path):
+def _whole_bytes(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a picture that is neither truncated nor, as far as its header tells, enormous."""
     data = read_bytes(path)
     if _is_cut_off(data):
@@ -117,7 +120,7 @@ def _whole_bytes(path):
     return data
 
 
-def _decode(path, data, flags):
+def _decode(path: str | os.PathLike[str], data: bytes, flags: int) -> np.ndarray:
     image = None
     if data:
         with contextlib.suppress(cv2.error):  # beyond a limit of its own
@@ -128,7 +131,7 @@ def _decode(path, data, flags):
     return image
 
 
-def _refuse_huge(path, width, height):
+def _refuse_huge(path: str | os.PathLike[str], width: int, height: int) -> None:
     if width * height > MAX_PIXELS or max(width, height) > LONGEST_SIDE:
         raise UserError(
             f"the picture {path} has {width}x{height} pixels; the most are {LONGEST_SIDE} on a side and "
@@ -136,7 +139,7 @@ def _refuse_huge(path, width, height):
         )
 
 
-def picture_header(path):
+def picture_header(path: str | os.PathLike[str]) -> tuple[tuple[int, int], bool]:
     """((width, height), whether `read_reduced` can reduce it) of a data set's picture, from its first bytes mostly.
 
     Raises UserError as `read_image` does, but looks for no truncated pictures.
@@ -149,7 +152,7 @@ def picture_header(path):
     return size, data.startswith(JPEG_START)
 
 
-def picture_size(path):
+def picture_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """(width, height) of a picture file or `archive.zip@member`, from its header: nothing is decoded.
 
     EXIF orientation is ignored, as in `read_image`. Raises UserError for a missing, truncated or unreadable picture.
@@ -172,16 +175,22 @@ def picture_size(path):
         raise UserError(f"the picture {path} cannot be read: {type(error).__name__}") from error
 
 
-def normalization(pixel_scale=255.0, mean=MEAN, deviation=STD):
+def normalization(
+    pixel_scale: float = 255.0, mean: tuple[float, float, float] = MEAN,
+    deviation: tuple[float, float, float] = STD,
+) -> tuple[np.ndarray, np.ndarray]:
     """(factor, offset), each (3,) float32: normalised = pixel * factor + offset, per channel.
 
     The same as (pixel / pixel_scale - mean) / deviation. The earlier Paddle port used a pixel_scale of 1.
     """
-    mean, deviation = np.array(mean, dtype=np.float64), np.array(deviation, dtype=np.float64)
-    return (1 / (pixel_scale * deviation)).astype(np.float32), (-mean / deviation).astype(np.float32)
+    means = np.array(mean, dtype=np.float64)
+    deviations = np.array(deviation, dtype=np.float64)
+    return (1 / (pixel_scale * deviations)).astype(np.float32), (-means / deviations).astype(np.float32)
 
 
-def crop_person(image, matrix, output_size, color_rgb=False):
+def crop_person(
+    image: np.ndarray, matrix: np.ndarray, output_size: tuple[int, int], color_rgb: bool = False
+) -> np.ndarray:
     """A person's crop (h, w, 3) uint8 of an (H, W, 3) BGR picture: bilinear, black outside the picture.
 
     matrix: from `get_affine_transform`; output_size: (width, height); color_rgb: return RGB instead of BGR.
@@ -190,7 +199,10 @@ def crop_person(image, matrix, output_size, color_rgb=False):
     return np.ascontiguousarray(crop[..., ::-1]) if color_rgb else crop
 
 
-def crops_to_input(crops, pixel_scale=255.0, mean=MEAN, deviation=STD):
+def crops_to_input(
+    crops: np.ndarray, pixel_scale: float = 255.0, mean: tuple[float, float, float] = MEAN,
+    deviation: tuple[float, float, float] = STD,
+) -> np.ndarray:
     """uint8 crops (N, h, w, 3) in the network's colour order -> its input (N, 3, h, w) float32."""
     factor, offset = normalization(pixel_scale, mean, deviation)
     count, height, width, channels = crops.shape

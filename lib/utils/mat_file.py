@@ -3,11 +3,15 @@
 SciPy reads them too, but on some damaged ones it ends the whole process (a segmentation fault). Of all that such a file
 may hold this reads what those two do: arrays of numbers, and cells of text. MathWorks' "MAT-File Format" has the form.
 """
+from __future__ import annotations
 
 import math
+import os
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +25,7 @@ NUMBERS = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13:
 COMPLEX = 0x0800
 
 
-def read_mat(path):
+def read_mat(path: str | os.PathLike[str]) -> dict[str, Any]:
     """{name: array} of the file's arrays of numbers, in MATLAB's shape, and {name: list of str} of its cells of text.
 
     Variables of other kinds are left out. Raises OSError, and ValueError where the file is damaged or of another kind.
@@ -44,14 +48,14 @@ def read_mat(path):
     return variables
 
 
-def _decompress(content):
+def _decompress(content: bytes) -> bytes:
     unpacked = zlib.decompressobj().decompress(content, LARGEST + 1)
     if len(unpacked) > LARGEST:
         raise ValueError(f"a variable of more than {LARGEST >> 30} GB")
     return unpacked
 
 
-def _elements(data, order):
+def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
     """(kind, content) of the elements that follow one another in `data`."""
     place = 0
     while place < len(data):
@@ -67,12 +71,12 @@ def _elements(data, order):
         yield kind, data[start : start + size]
 
 
-def _variable(content, order):
+def _variable(content: bytes, order: str) -> tuple[str, Any]:
     """(name, value) of a matrix element; a value of None where it is neither numbers nor cells of text."""
-    (_, flags), (_, sides), (_, name), *parts = _elements(content, order)
-    (flags,) = struct.unpack_from(f"{order}I", flags)
+    (_, head), (_, sides), (_, title), *parts = _elements(content, order)
+    (flags,) = struct.unpack_from(f"{order}I", head)
     kind, shape = flags & 0xFF, struct.unpack(f"{order}{len(sides) // 4}i", sides)
-    name = name.decode("latin-1")
+    name = title.decode("latin-1")
     if min(shape, default=0) < 0:
         raise ValueError(f"{name[:40]} has the shape {shape[:8]}")
     if kind in NUMBERS and not flags & COMPLEX:
@@ -84,7 +88,7 @@ def _variable(content, order):
     return name, None
 
 
-def _text(content, order):
+def _text(content: bytes, order: str) -> str:
     """The text in a cell."""
     (_, flags), _, _, (stored, letters) = _elements(content, order)
     if struct.unpack_from(f"{order}I", flags)[0] & 0xFF != CHARACTERS:

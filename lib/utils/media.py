@@ -1,10 +1,12 @@
 """Pictures and videos in, drawn pictures and videos out. No Paddle here."""
+from __future__ import annotations
 
 import contextlib
 import glob
 import math
 import os
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,18 +42,18 @@ class Frame:
     number: int | None = None
 
 
-def is_video(path):
+def is_video(path: Path) -> bool:
     """Whether a file is a video, by its name's ending."""
     return path.suffix.lower() in VIDEO_EXTENSIONS
 
 
-def image_id_of(path):
+def image_id_of(path: Path) -> int | str:
     """COCO's number of a picture by its name (000000000785.jpg, COCO_val2014_000000000785.jpg), otherwise the name."""
     number = re.fullmatch(r"(?:COCO_\w+_)?(\d+)", path.stem, re.ASCII)
     return int(number[1]) if number else path.stem
 
 
-def find_media(place):
+def find_media(place: Path | str) -> list[Path]:
     """The paths of the pictures and videos that `place` means: a file, a folder, or a pattern with * ? or [ ].
 
     Of a folder or a pattern, in the order of their names, files whose endings are those of pictures and videos.
@@ -73,7 +75,7 @@ def find_media(place):
     return paths
 
 
-def result_names(paths):
+def result_names(paths: Sequence[Path]) -> dict[Path, str]:
     """{path: the name its results begin with}: the file's without its ending, made different where two are alike."""
     names, taken = {}, set()
     for path in paths:
@@ -84,7 +86,9 @@ def result_names(paths):
     return names
 
 
-def refuse_replacing(paths, names, folder, box_file=None):
+def refuse_replacing(
+    paths: Sequence[Path], names: Mapping[Path, str], folder: Path, box_file: str | os.PathLike[str] | None = None
+) -> None:
     """Raises UserError where a result in `folder`, named as `result_names` says, would be one of the inputs itself."""
     inputs = {Path(path).resolve() for path in (*paths, *([box_file] if box_file else []))}
     for name in names.values():
@@ -102,8 +106,10 @@ class VideoFile:
     Raises UserError where the file cannot be read as a video, or has no frames.
     """
 
-    def __init__(self, path):
-        self.path, self.place, self.skipped = path, 0, 0
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.place = 0
+        self.skipped = 0
         self.capture = cv2.VideoCapture(str(path))
         rate, count = (self.capture.get(key) for key in (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT))
         self.rate = rate if math.isfinite(rate) and 0 < rate <= 1000 else USUAL_RATE
@@ -115,12 +121,12 @@ class VideoFile:
             raise UserError(f"the video {path} has no frames that can be read: is it a video, and whole?")
         self.size = self._first.shape[1::-1]
 
-    def read(self):
+    def read(self) -> np.ndarray | None:
         """The next frame as a BGR picture, or None at the end. Those that cannot be decoded are left out."""
         image, self._first = self._first, None
         return self._next() if image is None else image
 
-    def _next(self):
+    def _next(self) -> np.ndarray | None:
         left = max(1, self.count - self.place) if self.counted else ATTEMPTS
         for skipped in range(min(ATTEMPTS, left)):
             done, image = self.capture.read()
@@ -130,12 +136,12 @@ class VideoFile:
                 return image
         return None
 
-    def missing(self):
+    def missing(self) -> int:
         """At the end: how many frames were left out, or are in the header's table of frames but not in the file."""
         short = self.count - self.place if self.counted else 0
         return self.skipped + (short if short > max(1, FEW_FRAMES * self.count) else 0)
 
-    def close(self):
+    def close(self) -> None:
         self.capture.release()
 
 
@@ -146,18 +152,19 @@ class VideoWriter:
     Raises ItemError where the size or the encoder does not allow it.
     """
 
-    def __init__(self, path, rate, size):
+    def __init__(self, path: str | os.PathLike[str], rate: float, size: tuple[int, int]) -> None:
         self.path, self.size, self.count = path, size, 0
         self.right, self.bottom = (side % 2 for side in size)
         if max(size) > LONGEST_VIDEO_SIDE:
             raise ItemError(f"an .mp4 has at most {LONGEST_VIDEO_SIDE} pixels on a side, these are {size[0]}x{size[1]}")
         full = size[0] + self.right, size[1] + self.bottom
-        self.writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), writable_rate(rate), full)
+        code = cv2.VideoWriter_fourcc(*"mp4v")  # type: ignore[attr-defined]  # missing in OpenCV's stubs
+        self.writer = cv2.VideoWriter(str(path), code, writable_rate(rate), full)
         if not self.writer.isOpened():
             self.close()
             raise ItemError(f"this OpenCV has no encoder for .mp4 (MPEG-4) of {full[0]}x{full[1]} pixels")
 
-    def write(self, picture):
+    def write(self, picture: np.ndarray) -> None:
         """Adds an (H, W, 3) uint8 BGR picture; one of another size than the first is resized."""
         if picture.shape[1::-1] != tuple(self.size):  # OpenCV would leave it out and say nothing
             picture = cv2.resize(picture, self.size)
@@ -166,10 +173,10 @@ class VideoWriter:
         self.writer.write(picture)
         self.count += 1
 
-    def close(self):
+    def close(self) -> None:
         self.writer.release()
 
-    def written(self):
+    def written(self) -> int:
         """After `close`: how many frames the file has; on a full disk OpenCV writes fewer and says nothing."""
         capture = cv2.VideoCapture(str(self.path))
         count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
@@ -177,7 +184,7 @@ class VideoWriter:
         return count
 
 
-def writable_rate(rate):
+def writable_rate(rate: float) -> float:
     """The frame rate next to `rate` that a cv2.VideoWriter takes for .mp4.
 
     OpenCV makes a decimal fraction of it, of at most three places, and MPEG-4 holds numerators up to MAX_TICKS:
@@ -191,7 +198,7 @@ def writable_rate(rate):
 
 
 @contextlib.contextmanager
-def video_writer(path, rate, size):
+def video_writer(path: str | os.PathLike[str], rate: float, size: tuple[int, int]) -> Iterator[VideoWriter]:
     """A VideoWriter of an .mp4 of `size` (width, height), which is there whole when the block ends well.
 
     Raises ItemError where a video of such pictures cannot be written, RunError where the disk does not take it.
@@ -211,7 +218,7 @@ def video_writer(path, rate, size):
             raise RunError(f"cannot write {path}: {written} of {writer.count} frames arrived; is the disk full?")
 
 
-def write_picture(image, path):
+def write_picture(image: np.ndarray, path: Path) -> None:
     """Writes a picture whole or not at all."""
     done, data = cv2.imencode(path.suffix, image)
     if not done:

@@ -1,7 +1,10 @@
 """A command line whose mistakes are one line. Imports nothing of the configuration: deploy.py runs without pydantic."""
 
+from __future__ import annotations
+
 import argparse
 import math
+from typing import NoReturn
 
 DIGITS = 9  # of a count; more would be too much for some library on the way
 
@@ -9,11 +12,11 @@ DIGITS = 9  # of a count; more would be too much for some library on the way
 class OneLineParser(argparse.ArgumentParser):
     """One line for a wrong option, like every other error of the project."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message}; {self.prog} --help lists the options\n")
 
 
-def positive(word):
+def positive(word: str) -> float:
     """argparse's type of a number above 0."""
     value = number(word)
     if value <= 0:
@@ -21,7 +24,7 @@ def positive(word):
     return value
 
 
-def count(word):
+def count(word: str) -> int:
     """argparse's type of a whole number above 0, of up to 9 digits."""
     if not word.isdecimal() or not word.strip("0"):
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {word}")
@@ -30,7 +33,7 @@ def count(word):
     return int(word)
 
 
-def number(word):
+def number(word: str) -> float:
     """argparse's type of a finite number."""
     value = float(word)
     if not math.isfinite(value):

@@ -10,7 +10,7 @@ PNM_HEADER = rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})\s"
 WIDTH_TAG, HEIGHT_TAG, SHORT = 256, 257, 3  # of TIFF
 
 
-def header_size(data):
+def header_size(data: bytes) -> tuple[int, int] | None:
     """(width, height) as the header of a JPEG, PNG, WebP, BMP, GIF, TIFF or PNM says; None where it is none of them."""
     readers = {b"\xff\xd8": _jpeg_size, b"\x89PNG": _png_size, b"RIFF": _webp_size, b"BM": _bmp_size,
                b"GIF8": _gif_size, b"II*\0": _tiff_size, b"MM\0*": _tiff_size}  # fmt: skip
@@ -24,7 +24,7 @@ def header_size(data):
     return (int(pnm[1]), int(pnm[2])) if pnm else None
 
 
-def _jpeg_size(data):
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
     place = 2
     while True:
         if data[place] != 0xFF:
@@ -41,11 +41,11 @@ def _jpeg_size(data):
             place += 2 + struct.unpack_from(">H", data, place + 2)[0]
 
 
-def _png_size(data):
+def _png_size(data: bytes) -> tuple[int, int]:
     return struct.unpack_from(">II", data, 16)
 
 
-def has_whole_chunks(data):
+def has_whole_chunks(data: bytes) -> bool:
     """Whether each chunk of a PNG, up to its last, is as long as it says: OpenCV takes the memory before it looks."""
     place = 8
     while place + 8 <= len(data):
@@ -56,19 +56,20 @@ def has_whole_chunks(data):
     return False
 
 
-def _bmp_size(data):
+def _bmp_size(data: bytes) -> tuple[int, int]:
     width, height = struct.unpack_from("<ii", data, 18)
     return abs(width), abs(height)  # below 0: the rows are stored from the top
 
 
-def _gif_size(data):
+def _gif_size(data: bytes) -> tuple[int, int]:
     return struct.unpack_from("<HH", data, 6)
 
 
-def _webp_size(data):
+def _webp_size(data: bytes) -> tuple[int, int] | None:
     chunk = data[12:16]
     if chunk == b"VP8X":
-        return tuple(1 + int.from_bytes(data[start : start + 3], "little") for start in (24, 27))
+        width, height = (1 + int.from_bytes(data[start : start + 3], "little") for start in (24, 27))
+        return width, height
     if chunk == b"VP8L":
         bits = struct.unpack_from("<I", data, 21)[0]
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
@@ -77,7 +78,7 @@ def _webp_size(data):
     return None
 
 
-def _tiff_size(data):
+def _tiff_size(data: bytes) -> tuple[int, int]:
     order = "<" if data[:1] == b"I" else ">"
     (start,) = struct.unpack_from(f"{order}I", data, 4)
     (entries,) = struct.unpack_from(f"{order}H", data, start)

@@ -1,4 +1,5 @@
 """The process around the work: processor settings, the device, one-line errors, the log. Imports Paddle late."""
+from __future__ import annotations
 
 import contextlib
 import ctypes
@@ -9,7 +10,9 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 from .errors import ItemError, RunError, UserError
 
@@ -17,7 +20,7 @@ LOGGER_NAME = "pose"
 OF_ONE_NAME = frozenset((errno.ENAMETOOLONG, errno.EISDIR))  # a file of another name can still be written
 
 
-def prepare_processor():
+def prepare_processor() -> None:
     """Settings that must stand before Paddle is imported; on AMD they make a step several times faster.
 
     Paddle's CPU wheels bring an old Intel MKL that takes its slowest path on AMD processors unless told the
@@ -41,7 +44,7 @@ def prepare_processor():
         mallopt(mmap_max, 0)
 
 
-def import_paddle():
+def import_paddle() -> ModuleType:
     """Paddle, imported with `prepare_processor` and without its import-time warnings about ccache and threads."""
     if "paddle" not in sys.modules:
         prepare_processor()
@@ -55,7 +58,7 @@ def import_paddle():
     return paddle
 
 
-def gpu_numbers(gpus):
+def gpu_numbers(gpus: str) -> list[int]:
     """List of the numbers in '0' or '0,1', as in GPUS; empty for 'cpu' or ''. Raises UserError for anything else."""
     names = [name.strip() for name in gpus.split(",") if name.strip()]
     if names in ([], ["cpu"]):
@@ -65,7 +68,7 @@ def gpu_numbers(gpus):
     return [int(name) for name in names]
 
 
-def choose_device(gpus, asked=False):
+def choose_device(gpus: str, asked: bool = False) -> str:
     """Sets Paddle's device and returns a line that says which: the first of `gpus`, or the CPU where there is no GPU.
 
     gpus: '0' or '0,1', as in GPUS; 'cpu' or '' for the CPU. asked: the user gave --gpus, so a GPU that is not there
@@ -93,7 +96,7 @@ def choose_device(gpus, asked=False):
 class _BarHandler(logging.StreamHandler):
     """Writes above a progress bar instead of through it."""
 
-    def emit(self, record):
+    def emit(self, record: logging.LogRecord) -> None:
         tqdm = sys.modules.get("tqdm")  # where nobody imported it there is no bar
         if tqdm is None:
             self.stream.write(self.format(record) + self.terminator)
@@ -102,7 +105,7 @@ class _BarHandler(logging.StreamHandler):
         self.flush()
 
 
-def make_logger(log_file=None):
+def make_logger(log_file: Path | None = None) -> logging.Logger:
     """The logger of a run: lines as they are, to the screen (stdout) and to `log_file` if given."""
     logger = logging.getLogger(LOGGER_NAME)
     logger.setLevel(logging.INFO)
@@ -118,7 +121,7 @@ def make_logger(log_file=None):
     return logger
 
 
-def quiet_logger():
+def quiet_logger() -> logging.Logger:
     """A logger that says nothing, for all ranks but the first."""
     logger = logging.getLogger(f"{LOGGER_NAME}.quiet")
     logger.propagate = False
@@ -126,7 +129,7 @@ def quiet_logger():
     return logger
 
 
-def make_folder(path):
+def make_folder(path: str | os.PathLike[str]) -> Path:
     """Makes a folder that can be written to and returns it as a Path; raises UserError where it cannot."""
     path = Path(path)
     try:
@@ -139,7 +142,7 @@ def make_folder(path):
     return path
 
 
-def clear_parts(folder):
+def clear_parts(folder: Path) -> None:
     """Removes the temporary files of `replacing` that killed processes left in a folder.
 
     Those of a process that lives stay; one with this process's number is from before, as numbers are given again.
@@ -151,7 +154,7 @@ def clear_parts(folder):
                 path.unlink()
 
 
-def _is_alive(process):
+def _is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -162,7 +165,7 @@ def _is_alive(process):
 
 
 @contextlib.contextmanager
-def replacing(path, ending=".part"):
+def replacing(path: str | os.PathLike[str], ending: str = ".part") -> Iterator[Path]:
     """A temporary file name beside `path` that becomes `path` when the block ends well; nothing is left otherwise.
 
     ending: of the temporary name, for writers that go by it.
@@ -185,7 +188,7 @@ def replacing(path, ending=".part"):
             temporary.unlink()
 
 
-def run_script(main):
+def run_script(main: Callable) -> None:
     """Runs a script's main(); user errors become one line and exit code 2, failures one line and exit code 1."""
     try:
         main()
@@ -201,6 +204,6 @@ def run_script(main):
         sys.exit(1)
 
 
-def _complain(error, code):
+def _complain(error: BaseException, code: int) -> int:
     print("error:", " ".join(str(error).split()), file=sys.stderr)
     return code

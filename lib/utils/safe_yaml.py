@@ -1,4 +1,7 @@
 """YAML of a person's: plain values only, and no more of them than an experiment can have. No Paddle here."""
+from __future__ import annotations
+
+from typing import Any
 
 import yaml
 
@@ -6,7 +9,7 @@ LARGEST_TEXT = 2**20  # characters
 MAX_VALUES = 20_000  # with those that aliases repeat: nine lists of nine aliases each stand for 387 million
 
 
-def parse_yaml(text):
+def parse_yaml(text: str) -> dict:
     """The value of a YAML text. Raises ValueError, in one line, where it is none or is enormous."""
     if len(text) > LARGEST_TEXT:
         raise ValueError(f"it has {len(text)} characters; the most are {LARGEST_TEXT}")
@@ -22,11 +25,14 @@ def parse_yaml(text):
 class _BoundedLoader(yaml.SafeLoader):
     """A SafeLoader that counts values, an alias as all that it stands for, and refuses one that stands for itself."""
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         super().__init__(text)
-        self._count, self._sizes = 0, {}
+        self._count = 0
+        self._sizes: dict[yaml.Node | None, int] = {}
 
-    def compose_node(self, parent, index):
+    def compose_node(
+        self, parent: yaml.Node | None, index: Any
+    ) -> yaml.Node | None:
         is_alias, before = self.check_event(yaml.AliasEvent), self._count
         node = super().compose_node(parent, index)
         if is_alias and node not in self._sizes:

@@ -1,5 +1,7 @@
 """The memory that processes share, which containers keep small. No Paddle here."""
 
+from __future__ import annotations
+
 import os
 import sys
 import tempfile
@@ -10,7 +12,7 @@ SHARED_MEMORY = "/dev/shm"
 NEEDED = 2**20  # bytes: the loader's processes share locks there and nothing else
 
 
-def check_shared_memory(folder=SHARED_MEMORY):
+def check_shared_memory(folder: str | os.PathLike[str] = SHARED_MEMORY) -> None:
     """Raises UserError where processes cannot share memory, which would else be a traceback or a bus error later."""
     if not sys.platform.startswith("linux"):
         return

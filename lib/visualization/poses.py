@@ -1,10 +1,21 @@
 """Drawing: joints, limbs and heatmaps on pictures, and the grids of the DEBUG flags. No Paddle here."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 
 from ..core.heatmap import get_max_preds
 from ..core.transforms import get_affine_transform
+
+if TYPE_CHECKING:
+    from ..config.schema import DebugConfig
+    from ..core.predictor import Poses
+    from ..core.skeletons import Skeleton
 
 LEFT_COLOR, RIGHT_COLOR, MIDDLE_COLOR = (230, 150, 40), (60, 90, 240), (80, 200, 120)  # BGR
 BOX_COLOR = (255, 255, 255)
@@ -12,12 +23,14 @@ GRID_COLUMNS = 8
 CROP_SIDE, HEATMAP_SIDE = 192, 64  # smaller ones are enlarged to about this many pixels in the grids
 
 
-def side_color(name):
+def side_color(name: str) -> tuple[int, int, int]:
     """BGR colour of a joint or limb end by its side: blue for left, red for right, green for the middle."""
     return {"left": LEFT_COLOR, "right": RIGHT_COLOR}.get(name.partition("_")[0], MIDDLE_COLOR)
 
 
-def draw_pose(image, joints, drawn, skeleton, one_color=None):
+def draw_pose(
+    image: np.ndarray, joints: np.ndarray, drawn: np.ndarray, skeleton: Skeleton, one_color: Sequence[int] | None = None
+) -> np.ndarray:
     """Draws one person's joints and limbs into `image` (H, W, 3) uint8 BGR, in place, and returns it.
 
     joints: (K, 2) pixels; drawn: (K,) which joints to draw; a limb needs both its ends. one_color: BGR, of everything,
@@ -37,7 +50,9 @@ def draw_pose(image, joints, drawn, skeleton, one_color=None):
     return image
 
 
-def draw_people(image, boxes, keypoints, drawn, skeleton):
+def draw_people(
+    image: np.ndarray, boxes: np.ndarray, keypoints: np.ndarray, drawn: np.ndarray, skeleton: Skeleton
+) -> np.ndarray:
     """Draws N persons' boxes (N, 4) and poses (N, K, 2) into `image`, in place; drawn (N, K): which joints to draw."""
     for box, joints, shown in zip(boxes, keypoints, drawn, strict=True):
         x, y, width, height = (round(value) for value in box.tolist())
@@ -46,10 +61,11 @@ def draw_people(image, boxes, keypoints, drawn, skeleton):
     return image
 
 
-def overlay_heatmaps(image, poses, unbiased=False):
+def overlay_heatmaps(image: np.ndarray, poses: Poses, unbiased: bool = False) -> np.ndarray:
     """A copy of a picture (H, W, 3) with the heatmaps of its Poses over it, red where they are highest."""
     height, width = image.shape[:2]
     highest = np.zeros((height, width), np.float32)
+    assert poses.heatmaps is not None  # asked for with keep_heatmaps
     for heatmap, center, scale in zip(poses.heatmaps, poses.centers, poses.scales, strict=True):
         matrix = get_affine_transform(center, scale, 0, heatmap.shape[::-1], unbiased=unbiased)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -60,7 +76,7 @@ def overlay_heatmaps(image, poses, unbiased=False):
     return (image * (1 - share) + colored * share).astype(np.uint8)
 
 
-def make_grid(images, columns=GRID_COLUMNS, gap=2):
+def make_grid(images: Sequence[np.ndarray], columns: int = GRID_COLUMNS, gap: int = 2) -> np.ndarray:
     """Pictures of one size (h, w, 3) side by side in rows of `columns`."""
     height, width = images[0].shape[:2]
     columns = min(columns, len(images))
@@ -73,7 +89,7 @@ def make_grid(images, columns=GRID_COLUMNS, gap=2):
     return grid
 
 
-def heatmap_grid(crops, heatmaps):
+def heatmap_grid(crops: np.ndarray, heatmaps: np.ndarray) -> np.ndarray:
     """Each person's crop, then its K heatmaps coloured over the crop, a row a person."""
     enlarge = max(1, HEATMAP_SIDE // heatmaps.shape[3])
     height, width = (side * enlarge for side in heatmaps.shape[2:])
@@ -88,7 +104,10 @@ def heatmap_grid(crops, heatmaps):
     return make_grid(cells, columns=heatmaps.shape[1] + 1)
 
 
-def save_debug_images(debug, prefix, batch, target, heatmaps, skeleton):
+def save_debug_images(
+    debug: DebugConfig, prefix: str | os.PathLike[str], batch: dict[str, np.ndarray], target: np.ndarray,
+    heatmaps: np.ndarray, skeleton: Skeleton,
+) -> None:
     """Saves the grids that the four DEBUG flags ask for: {prefix}_gt, _pred, _hm_gt and _hm_pred .jpg.
 
     batch: of JointsDataset.collate; target, heatmaps: (N, K, H, W) numpy; skeleton: of the K joints.
@@ -110,7 +129,9 @@ def save_debug_images(debug, prefix, batch, target, heatmaps, skeleton):
         cv2.imwrite(f"{prefix}_{name}.jpg", picture)
 
 
-def pose_grid(crops, joints, drawn, skeleton, captions=None):
+def pose_grid(
+    crops: np.ndarray, joints: np.ndarray, drawn: np.ndarray, skeleton: Skeleton, captions: Sequence[str] | None = None
+) -> np.ndarray:
     """Crops (N, h, w, 3) with their poses, side by side; joints (N, K, 2) crop pixels, drawn (N, K), N captions."""
     enlarge = max(1, CROP_SIDE // crops.shape[2])
     size = crops.shape[2] * enlarge, crops.shape[1] * enlarge

@@ -1,23 +1,38 @@
 """Drawing tracked people: a colour and a number for each, and a trail that fades. No Paddle here."""
+from __future__ import annotations
 
 import colorsys
 from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
 
 from .poses import draw_pose
 
+if TYPE_CHECKING:
+    from ..core.skeletons import Skeleton
+
 GOLDEN_RATIO = 0.618034  # of the circle of hues: numbers that follow each other have colours far apart
 TRAIL_LENGTH = 30  # frames
 FADING_STEPS = 3
 
 
-def identity_color(identity):
+def identity_color(identity: int) -> tuple[int, int, int]:
     """The BGR colour of a person's number, always the same."""
     hue = identity * GOLDEN_RATIO % 1
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.75, 1.0 if identity % 2 else 0.8)
     return round(255 * blue), round(255 * green), round(255 * red)
+
+
+class TrackedPeople(Protocol):
+    """The people of one frame: identities (N,), boxes (N, 4) x, y, width, height in pixels."""
+
+    @property
+    def identities(self) -> np.ndarray: ...
+
+    @property
+    def boxes(self) -> np.ndarray: ...
 
 
 class TrackDrawing:
@@ -26,12 +41,12 @@ class TrackDrawing:
     skeleton: of the K joints; length 0: no trails.
     """
 
-    def __init__(self, skeleton, length=TRAIL_LENGTH):
+    def __init__(self, skeleton: Skeleton, length: int = TRAIL_LENGTH) -> None:
         self.skeleton, self.length = skeleton, length
-        self._trails = {}  # identity -> deque of (frame, point)
+        self._trails: dict[int, deque[Any]] = {}  # identity -> deque of (frame, point)
         self._frame = 0
 
-    def draw(self, image, tracked, joints, shown):
+    def draw(self, image: np.ndarray, tracked: TrackedPeople, joints: np.ndarray, shown: np.ndarray) -> np.ndarray:
         """A copy of a frame (H, W, 3) with its Tracked people; joints (N, K, 2) and shown (N, K): what to draw."""
         image = image.copy()
         self._remember(tracked)
@@ -44,7 +59,7 @@ class TrackDrawing:
             _draw_number(image, str(identity), (left, top), color)
         return image
 
-    def _remember(self, tracked):
+    def _remember(self, tracked: TrackedPeople) -> None:
         self._frame += 1
         for identity, (left, top, width, height) in zip(tracked.identities.tolist(), tracked.boxes, strict=True):
             trail = self._trails.setdefault(identity, deque(maxlen=max(self.length, 1)))
@@ -56,7 +71,7 @@ class TrackDrawing:
             if not trail:
                 del self._trails[identity]
 
-    def _draw_trails(self, image):
+    def _draw_trails(self, image: np.ndarray) -> None:
         """All of each trail faintly, then its later parts over it, once more for each step."""
         if not self._trails:
             return
@@ -70,7 +85,7 @@ class TrackDrawing:
             cv2.addWeighted(layer, 0.5, image, 0.5, 0, dst=image)
 
 
-def _draw_number(image, text, corner, color):
+def _draw_number(image: np.ndarray, text: str, corner: tuple[int, int], color: tuple[int, int, int]) -> None:
     """The number on a patch of its colour above a box's corner, or within the picture where there is no room above."""
     scale = max(0.4, min(image.shape[:2]) / 700)
     (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)

@@ -6,8 +6,12 @@ ImageNet ResNets: as the original without its head, with fc.*
 The earlier Paddle port and ours: backbone.*, deconv_layers.*, final_layer.*; _mean and _variance
 """
 
+from __future__ import annotations
+
+import os
 import re
 import warnings
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +50,7 @@ NUMBERED = re.compile(r"(\d+)\.(.+)")
 SAFETENSORS_TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 
 
-def read_source(path):
+def read_source(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """{name: float32 array} of a weight file, by its ending: .safetensors, Paddle's, or else PyTorch's.
 
     What is no floating point number (BatchNorm's count of batches) is left out.
@@ -71,18 +75,18 @@ def read_source(path):
     return weights
 
 
-def _is_bf16(array):
+def _is_bf16(array: np.ndarray) -> bool:
     """Paddle's and our readers give bfloat16 as the 16 bits it is: NumPy has no such type, and weights no uint16."""
     return array.dtype == np.uint16
 
 
-def _as_float32(array):
+def _as_float32(array: np.ndarray) -> np.ndarray:
     if _is_bf16(array):  # the upper half of a float32
         return (array.astype(np.uint32) << 16).view(np.float32)
     return np.ascontiguousarray(array, dtype=np.float32).reshape(array.shape)
 
 
-def _read_safetensors(path):
+def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     try:
         from safetensors import deserialize
     except ImportError:
@@ -98,7 +102,7 @@ def _read_safetensors(path):
     }
 
 
-def _read_pytorch(path):
+def _read_pytorch(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a PyTorch checkpoint, bare or nested; the only place that imports PyTorch."""
     try:
         import torch
@@ -124,14 +128,14 @@ def _read_pytorch(path):
 class _Unread:
     """Stands for NumPy's numbers and arrays in a PyTorch checkpoint, which nobody asks for: nothing is made of them."""
 
-    def __init__(self, *_):
+    def __init__(self, *_: object) -> None:
         pass
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: object) -> None:
         pass
 
 
-def _harmless_globals():
+def _harmless_globals() -> list[tuple[type, str]]:
     """The names of NumPy's numbers and arrays, which are read past. None of NumPy's code is run for them.
 
     The original's checkpoints hold the epoch's score as a number, mmpose's the joints' sigmas and colours as arrays.
@@ -141,7 +145,7 @@ def _harmless_globals():
     return [(_Unread, name) for name in (*makers, "numpy.ndarray", "numpy.dtype")]
 
 
-def _say_why_not_read(path, error):
+def _say_why_not_read(path: Path, error: BaseException) -> str:
     refused = re.search(r"GLOBAL (\S+)", str(error))
     if refused:
         return (
@@ -157,7 +161,7 @@ def _say_why_not_read(path, error):
     )
 
 
-def kind_of(names, style):
+def kind_of(names: Iterable[str], style: str) -> str:
     """The kind of weights, a key of PICTURES, from the names in the file and MODEL.STYLE."""
     names = [_without_wrapper(name) for name in names]
     has_head = any(name.startswith(("deconv_layers.", "final_layer.")) for name in names)
@@ -171,7 +175,7 @@ def kind_of(names, style):
     return "caffe" if style == "caffe" else "torchvision"
 
 
-def rename(weights):
+def rename(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """{name: array} under our names; what has no place in a pose network keeps its own (fc.weight).
 
     Raises UserError where two names become one.
@@ -188,20 +192,21 @@ def rename(weights):
     return renamed
 
 
-def depth_of(weights):
+def depth_of(weights: Iterable[str]) -> int | None:
     """The MODEL.DEPTH of renamed weights, or None where they are no ResNet of the depths there are."""
     blocks = [len({name.split(".")[2] for name in weights if name.startswith(f"backbone.layer{stage}.")})
               for stage in (1, 2, 3, 4)]  # fmt: skip
     bottleneck = "backbone.layer1.0.conv3.weight" in weights
-    return DEPTHS.get((*blocks, bottleneck))
+    first, second, third, fourth = blocks
+    return DEPTHS.get((first, second, third, fourth, bottleneck))
 
 
-def _without_wrapper(name):
+def _without_wrapper(name: str) -> str:
     """Without what DataParallel puts before every name, once for each wrapping."""
     return re.sub(r"^(module\.)+", "", name)
 
 
-def _our_name(name, last_number):
+def _our_name(name: str, last_number: int | None) -> str:
     """last_number: the final layer's, in a head that is one numbered sequence of layers."""
     name = re.sub(r"\.running_mean$", "._mean", re.sub(r"\.running_var$", "._variance", name))
     if BARE_BACKBONE.match(name):

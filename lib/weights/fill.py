@@ -1,15 +1,28 @@
 """Filling a network with the weights of a file."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from ..utils.errors import UserError
 from .weights import match_weights, read_weights
 
+if TYPE_CHECKING:
+    import paddle
 
-def load_weights(network, path, strict=True):
+
+def load_weights(network: paddle.nn.Layer, path: str | os.PathLike[str], strict: bool = True) -> str:
     """`fill_network` with the weights of a .pdparams file or of one of our checkpoints."""
     return fill_network(network, read_weights(path), path, strict)
 
 
-def fill_network(network, weights, path, strict=True):
+def fill_network(
+    network: paddle.nn.Layer, weights: Mapping[str, np.ndarray], path: str | os.PathLike[str], strict: bool = True
+) -> str:
     """Puts {name: array} into a network and returns one line that says what was loaded.
 
     path: the file they are from, for the line.
@@ -36,5 +49,5 @@ def fill_network(network, weights, path, strict=True):
     )
 
 
-def _example(what, names):
+def _example(what: str, names: Sequence[str]) -> str:
     return f"{len(names)} {what} (such as {names[0]}), " if names else ""

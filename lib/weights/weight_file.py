@@ -5,11 +5,15 @@ instructions that arrays and plain containers need; a name in the file is only e
 are made of (MAKERS), and for these the machine does the work itself. Python's unpickler, even where it is told which
 names to admit, asks for 64 GB when a file of nine bytes wants it to: its table of objects grows to any number.
 """
+from __future__ import annotations
 
+import os
 import pickle
 import pickletools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
 
@@ -44,7 +48,7 @@ class RefusedError(UserError):
     """A file that holds more than arrays and plain containers."""
 
 
-def read_paddle(path):
+def read_paddle(path: str | os.PathLike[str]) -> dict | int | list:
     """What paddle.save wrote, as paddle.load(path, return_numpy=True) gives it; arrays are read-only.
 
     Dictionaries (of text and whole numbers), lists, tuples, text, numbers and arrays of numbers; tensors are arrays,
@@ -64,7 +68,7 @@ def read_paddle(path):
             raise pickle.UnpicklingError(f"{type(error).__name__}: {error}") from error
 
 
-def _as_saved(content):
+def _as_saved(content: Any) -> Any:
     """Without what paddle.save added at the top, in place."""
     if isinstance(content, dict):
         content.pop(NAME_TABLE, None)
@@ -77,10 +81,13 @@ def _as_saved(content):
 class _Bounded:
     """A file that is never asked for more than is left of it: a length in the file may be anything."""
 
-    def __init__(self, file, size):
-        self.file, self.size, self.readline, self.tell = file, size, file.readline, file.tell
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self.file = file
+        self.size = size
+        self.readline = file.readline
+        self.tell = file.tell
 
-    def read(self, count):
+    def read(self, count: int) -> bytes:
         return self.file.read(min(count, self.size - self.file.tell()))
 
 
@@ -96,17 +103,21 @@ class _Unmade:
     """An array or dtype that was announced; its state follows. places: where the memo holds it."""
 
     dtype: np.dtype | None = None
-    places: list = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
 
 
 class _Machine:
     """Runs one pickle of `size` bytes."""
 
-    def __init__(self, size):
-        self.size, self.made, self.stack, self.marks, self.memo = size, 0, [], [], {}
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.made = 0
+        self.stack: list[Any] = []
+        self.marks: list[int] = []
+        self.memo: dict[int, Any] = {}
 
-    def run(self, file):
-        for opcode, argument, _ in pickletools.genops(file):
+    def run(self, file: _Bounded) -> Any:
+        for opcode, argument, _ in pickletools.genops(cast(IO[bytes], file)):
             name = opcode.name
             if name == "STOP":
                 return self.stack.pop()
@@ -119,7 +130,7 @@ class _Machine:
             elif name not in ("PROTO", "FRAME"):
                 raise RefusedError(f"it holds the pickle instruction {name}, which no arrays need")
 
-    def take(self, count):
+    def take(self, count: int) -> list[Any]:
         """The topmost `count` values, off the stack."""
         values = self.stack[len(self.stack) - count :]
         if len(values) != count or (self.marks and len(self.stack) - count < self.marks[-1]):
@@ -127,18 +138,18 @@ class _Machine:
         del self.stack[len(self.stack) - count :]
         return values
 
-    def take_to_mark(self):
+    def take_to_mark(self) -> list[Any]:
         """Everything since the last MARK, off the stack."""
         return self.take(len(self.stack) - self.marks.pop())
 
-    def remember(self, place):
+    def remember(self, place: int) -> None:
         """Puts what is on top of the stack in the memo."""
         value = self.stack[-1]
         if isinstance(value, _Unmade):
             value.places.append(place)
         self.memo[place] = value
 
-    def name(self, module, name):
+    def name(self, module: Any, name: Any) -> None:
         """Puts a name on the stack, if it is one of MAKERS."""
         kind = MAKERS.get((module, name)) if isinstance(module, str) and isinstance(name, str) else None
         if kind is None:
@@ -146,7 +157,7 @@ class _Machine:
             raise RefusedError(f"besides arrays it holds {shown}, which could run code when it is loaded")
         self.stack.append(_Name(kind))
 
-    def set_items(self, values):
+    def set_items(self, values: list[Any]) -> None:
         target = self.stack[-1]
         if type(target) is not dict:
             raise TypeError("items of no dictionary")
@@ -155,62 +166,63 @@ class _Machine:
                 raise TypeError(f"a key is a {type(key).__name__}")
             target[key] = value
 
-    def append(self, values):
+    def append(self, values: list[Any]) -> None:
         if type(self.stack[-1]) is not list:
             raise TypeError("values of no list")
         self.stack[-1].extend(values)
 
-    def make(self, _):
+    def make(self, _: object) -> None:
         """REDUCE: what a name makes of its arguments."""
         maker, arguments = self.take(2)
         if not isinstance(maker, _Name) or not isinstance(arguments, tuple):
             raise TypeError("only names make something")
         self.stack.append(getattr(self, f"_make_{maker.kind.replace(' ', '_')}")(*arguments))
 
-    def _make_array(self, *_):
+    def _make_array(self, *_: object) -> _Unmade:
         return _Unmade()
 
-    def _make_dtype(self, name, *_):
+    def _make_dtype(self, name: Any, *_: object) -> _Unmade:
         dtype = np.dtype(name) if isinstance(name, str) and len(name) <= 4 else None
         if dtype is None or dtype.kind not in KINDS:
             raise RefusedError(f"it holds an array of {ascii(name)[:40]}, not of numbers")
         return _Unmade(dtype)
 
-    def _make_scalar(self, dtype, data):
+    def _make_scalar(self, dtype: Any, data: Any) -> Any:
         return _array(dtype, (), data)[()]
 
-    def _make_array_of_buffer(self, data, dtype, shape, order):
+    def _make_array_of_buffer(self, data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
         return _array(dtype, shape, data, order)
 
-    def _make_bytes(self, text="", encoding="latin1"):
+    def _make_bytes(self, text: str = "", encoding: str = "latin1") -> bytes:
         data = text.encode("latin-1")
         self.made += len(data)  # the same text again and again would fill the memory
         if encoding != "latin1" or self.made > self.size:
             raise ValueError("bytes that are not the file's")
         return data
 
-    def _make_dict(self, items=()):
+    def _make_dict(self, items: Iterable[Any] = ()) -> dict[Any, Any]:
         self.stack.append({})
         for item in items:
             self.set_items(list(item))
         return self.stack.pop()
 
-    def _make_tensor(self, pair):
+    def _make_tensor(self, pair: Any) -> np.ndarray:
         name, array = pair
         if not isinstance(name, str) or not isinstance(array, np.ndarray):
             raise RefusedError("it calls builtins.tuple for something else than a tensor")
         return array
 
-    def _make_older_tensor(self, text=None, values=None, *rest):
+    def _make_older_tensor(self, text: Any | None = None, values: Any | None = None, *rest: object) -> np.ndarray:
         if text != "data" or rest or type(values) is not dict or not isinstance(values.get("data"), np.ndarray):
             raise RefusedError("besides arrays it holds builtins.eval, which could run code when it is loaded")
         return values["data"]
 
-    def build(self, _):
+    def build(self, _: object) -> None:
         """BUILD: the state of what was announced."""
         unmade, state = self.take(2)
         if not isinstance(unmade, _Unmade):
             raise RefusedError(f"it sets the state of a {type(unmade).__name__}, which could run code")
+        made: Any
         if unmade.dtype is None:
             _version, shape, dtype, is_fortran, data = state
             data = self._make_bytes(data) if isinstance(data, str) else data  # of Python 2
@@ -222,7 +234,7 @@ class _Machine:
         self.stack.append(made)
 
 
-def _array(dtype, shape, data, order="C"):
+def _array(dtype: Any, shape: Any, data: Any, order: Any = "C") -> np.ndarray:
     """A read-only array over `data`, which is not copied."""
     if not isinstance(dtype, np.dtype) or not isinstance(data, (bytes, bytearray)):
         raise TypeError("an array of something else than numbers")
@@ -230,13 +242,14 @@ def _array(dtype, shape, data, order="C"):
     return array.reshape(shape, order=order)
 
 
-HANDLERS = {
+HANDLERS: dict[str, Callable[[_Machine, Any], object]] = {
     "MARK": lambda machine, _: machine.marks.append(len(machine.stack)),
     "EMPTY_LIST": lambda machine, _: machine.stack.append([]),
     "EMPTY_DICT": lambda machine, _: machine.stack.append({}),
     "TUPLE": lambda machine, _: machine.stack.append(tuple(machine.take_to_mark())),
-    **{f"TUPLE{count}": lambda machine, _, count=count: machine.stack.append((*machine.take(count),))
-       for count in (1, 2, 3)},
+    "TUPLE1": lambda machine, _: machine.stack.append((*machine.take(1),)),
+    "TUPLE2": lambda machine, _: machine.stack.append((*machine.take(2),)),
+    "TUPLE3": lambda machine, _: machine.stack.append((*machine.take(3),)),
     "APPEND": lambda machine, _: machine.append(machine.take(1)),
     "APPENDS": lambda machine, _: machine.append(machine.take_to_mark()),
     "SETITEM": lambda machine, _: machine.set_items(machine.take(2)),

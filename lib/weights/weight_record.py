@@ -3,9 +3,9 @@
 The record of X.pdparams is X.json; it counts for the one file whose sha256 it holds. Weights that were trained here
 have the config.yaml of their run folder instead.
 """
-
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..config.config import read_config
+from ..config.schema import Config, DatasetConfig
 from ..utils.errors import UserError
 from ..utils.files import write_json
 from ..utils.image import MEAN, STD
@@ -37,28 +38,28 @@ class WeightRecord(BaseModel):
     image_size: tuple[int, int]  # (width, height) of the experiment it was converted with
     sha256: str  # of the weight file, hexadecimal
 
-    def describe_pictures(self):
+    def describe_pictures(self) -> str:
         """What the weights expect, in words: RGB pictures divided by 255."""
         return f"{self.color_order} pictures divided by {self.pixel_scale:g}"
 
-    def overrides_for(self, dataset):
+    def overrides_for(self, dataset: DatasetConfig) -> str:
         """What a DatasetConfig lacks for these pictures: 'DATASET.COLOR_RGB true DATASET.PIXEL_SCALE 1', or ''."""
         rgb = self.color_order == "RGB"
         color = "" if dataset.color_rgb == rgb else f"DATASET.COLOR_RGB {str(rgb).lower()}"
         scale = "" if dataset.pixel_scale == self.pixel_scale else f"DATASET.PIXEL_SCALE {self.pixel_scale:g}"
         return " ".join(filter(None, (color, scale)))
 
-    def has_our_normalization(self):
+    def has_our_normalization(self) -> bool:
         """Whether mean and deviation are the only ones that the pictures get here."""
         return np.allclose([self.mean, self.deviation], [MEAN, STD], rtol=0, atol=1e-3)
 
 
-def record_path(weight_file):
+def record_path(weight_file: str | os.PathLike[str]) -> Path:
     """Where the record of a weight file is: X.json beside X.pdparams."""
     return Path(weight_file).with_suffix(".json")
 
 
-def file_digest(path):
+def file_digest(path: str | os.PathLike[str]) -> str:
     """The sha256 of a file, hexadecimal."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -67,12 +68,12 @@ def file_digest(path):
     return digest.hexdigest()
 
 
-def write_record(record, path):
+def write_record(record: WeightRecord, path: str | os.PathLike[str]) -> None:
     """Writes a WeightRecord, whole or not at all."""
     write_json(record.model_dump(mode="json"), path)
 
 
-def parse_record(path):
+def parse_record(path: str | os.PathLike[str]) -> WeightRecord | None:
     """The WeightRecord in a JSON file; None where there is no file, or another JSON of the same name.
 
     Raises UserError for a record with a value that cannot be: somebody meant it to count.
@@ -91,7 +92,7 @@ def parse_record(path):
         raise UserError(f"{path}: {key}: {first['msg']}; convert the weights again, or remove the record") from None
 
 
-def read_record(weight_file):
+def read_record(weight_file: str | os.PathLike[str]) -> tuple[WeightRecord | None, str | None]:
     """(WeightRecord, None) of a weight file; (None, a line that says so) where the one beside it is of another file.
 
     (None, None) where there is none.
@@ -105,7 +106,7 @@ def read_record(weight_file):
     return record, None
 
 
-def check_record(weight_file, config, start=False):
+def check_record(weight_file: str | os.PathLike[str], config: Config, start: int = False) -> str | None:
     """Compares the record beside a weight file, if there is one, with the experiment that is to use the weights.
 
     config: a Config, of which DATASET.COLOR_RGB, DATASET.PIXEL_SCALE and MODEL.STYLE are looked at.
@@ -130,7 +131,7 @@ def check_record(weight_file, config, start=False):
     raise UserError(f"{weight_file} {complaint} {says}")
 
 
-def _check_run(weight_file, config, start):
+def _check_run(weight_file: str | os.PathLike[str], config: Config, start: int) -> str | None:
     """As check_record, by the config.yaml of the run folder that weights without a record lie in."""
     path = Path(weight_file).parent / "config.yaml"
     if not Path(weight_file).is_file():
@@ -154,7 +155,7 @@ def _check_run(weight_file, config, start):
     raise UserError(f"{weight_file} was trained with {overrides} (says {path}): give {overrides}")
 
 
-def _other_pictures(record, dataset):
+def _other_pictures(record: WeightRecord, dataset: DatasetConfig) -> str:
     """What the weights expect and what to give for it, or '' where the experiment's pictures are such."""
     expects = f"expects {record.describe_pictures()}"
     if not record.has_our_normalization():

@@ -1,8 +1,11 @@
 """What weight files hold: names and arrays, and how they fit a network. No Paddle here."""
+from __future__ import annotations
 
+import os
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +18,7 @@ class DamagedError(UserError):
     """A file that is not what was once written."""
 
 
-def read_content(path):
+def read_content(path: str | os.PathLike[str]) -> dict | int | list:
     """What is in a weight file or checkpoint of ours, see `read_paddle`.
 
     Raises DamagedError where it is neither or not what was written, another UserError where it is missing or refused.
@@ -34,13 +37,13 @@ def read_content(path):
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _foreign(path):
+def _foreign(path: str | os.PathLike[str]) -> str:
     """What to do with a file that another project's ending tells apart."""
     is_foreign = Path(path).suffix in (".pth", ".pt", ".tar", ".bin", ".safetensors")
     return "; weights of other projects are converted first: pose_estimation/convert.py" if is_foreign else ""
 
 
-def read_weights(path):
+def read_weights(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """{name: array} from a .pdparams file or one of our checkpoints. Raises UserError where it is neither.
 
     Of a checkpoint with averaged weights (TRAIN.EMA) it is these: they were validated.
@@ -50,7 +53,7 @@ def read_weights(path):
     return weights_in(average if isinstance(average, dict) else state, path)
 
 
-def weights_in(state, path):
+def weights_in(state: dict | int | list, path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """{name: array} of what `read_content` gave; a checkpoint's own weights. Raises UserError where there are none."""
     for key in ("network", "state"):  # of a checkpoint, of its average
         if isinstance(state, dict) and isinstance(state.get(key), dict):
@@ -77,7 +80,7 @@ class Match(NamedTuple):
     unused: list
 
 
-def match_weights(weights, expected):
+def match_weights(weights: Mapping[str, np.ndarray], expected: Mapping[str, Any]) -> Match:
     """The Match of {name: array} with a network's state_dict(): by name, then by shape."""
     matched = {
         name: weights[name]

@@ -49,7 +49,7 @@ def measure(cfg, settings, epochs):
     config = read_config(cfg, settings)
     paddle = import_paddle()
     choose_device(config.gpus, asked=True)
-    from train import make_trainer
+    from lib.training.build import make_trainer
 
     _, trainer = make_trainer(config, None)
     trainer.log = quiet_logger()

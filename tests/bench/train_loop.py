@@ -56,7 +56,7 @@ def main():
     config = read_config(arguments.cfg, parse_overrides(arguments.overrides))
     import_paddle()
     device = choose_device(config.gpus)
-    from train import make_trainer
+    from lib.training.build import make_trainer
 
     _, trainer = make_trainer(config, None)
     trainer.log.addHandler(logging.NullHandler())

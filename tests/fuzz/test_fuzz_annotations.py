@@ -1,6 +1,7 @@
 """Annotations, results, boxes and ground truth that are not what they should be."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,6 @@ import scipy.io
 from damage import JUNK, changed_bytes, changed_text, changed_tree
 from hypothesis import given
 from hypothesis import strategies as st
-from toy import import_script
 
 from lib.core.skeletons import COCO, MPII, MPII_MAT_JOINTS, POSETRACK18
 from lib.dataset.checks.check import check_persons
@@ -114,7 +114,7 @@ def test_boxes_of_pictures(attempt, place, content):
 def draw_saved(path):
     picture = np.zeros((100, 120, 3), np.uint8)
     for name in ("7.jpg", "b.jpg"):
-        import_script("draw").draw_saved(Frame(picture, Path(name)), SavedPoses(path), 0.2)
+        import_module("lib.inference.draw_saved").draw_saved(Frame(picture, Path(name)), SavedPoses(path), 0.2)
 
 
 @given(content=changed_tree([{**RESULT, "bbox": [30, 20, 50, 60]}, {**RESULT, "image_id": "b"}]))

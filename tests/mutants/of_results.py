@@ -105,11 +105,11 @@ RESULTS = (
     ),
     Mutant(
         "box-scores-dropped", "lib/evaluation/coco_evaluator.py", "a pose's score is without its box's",
-        "totals = totals * self.persons.box_scores", "totals = totals * 1.0", COCO,
+        "totals = totals * persons.box_scores", "totals = totals * 1.0", COCO,
     ),
     Mutant(
         "joint-scores-dropped", "lib/evaluation/coco_evaluator.py", "a pose's score is its box's alone",
-        "totals = totals * self.persons.box_scores", "totals = self.persons.box_scores", COCO,
+        "totals = totals * persons.box_scores", "totals = persons.box_scores", COCO,
     ),
     Mutant(
         "faint-joints-count", "lib/evaluation/coco_evaluator.py",

@@ -58,11 +58,11 @@ SAMPLES = (
     ),
     Mutant(
         "pixel-scale-dropped", "lib/utils/image.py", "pixels are not divided by 255",
-        "(1 / (pixel_scale * deviation))", "(1 / deviation)", IMAGE,
+        "(1 / (pixel_scale * deviations))", "(1 / deviations)", IMAGE,
     ),
     Mutant(
         "mean-not-divided", "lib/utils/image.py", "the mean is not divided by the deviation",
-        "(-mean / deviation)", "(-mean)", IMAGE,
+        "(-means / deviations)", "(-mean)", IMAGE,
     ),
     Mutant(
         "mirror-of-center", "lib/dataset/joints_dataset.py", "mirrored crops are one pixel to the right",

@@ -1,5 +1,7 @@
 """The running average of the weights: its closed form, what it covers, and the training with it."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 import toy
@@ -134,7 +136,7 @@ def train(paddle, tmp_path, data):
         config, folder = read_config(toy.write_experiment(tmp_path, data), overrides), tmp_path / name
         folder.mkdir(exist_ok=True)
         with paddle.utils.unique_name.guard():  # Paddle names parameters and moments as in a process of its own
-            trainer = toy.import_script("train").make_trainer(config, folder if resume else None)[1]
+            trainer = import_module("lib.training.build").make_trainer(config, folder if resume else None)[1]
             trainer.run(folder, Log() if log is None else log)
         return trainer
 

@@ -5,6 +5,7 @@ import math
 import re
 import shutil
 import signal
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def config_of(tmp_path, data):
 def make_trainer(paddle):
     """Makes a Trainer as train.py does."""
     with paddle.utils.unique_name.guard():  # Paddle names parameters and moments as in a process of its own
-        yield lambda config, resume_from=None: toy.import_script("train").make_trainer(config, resume_from)[1]
+        yield lambda config, resume_from=None: import_module("lib.training.build").make_trainer(config, resume_from)[1]
 
 
 def weights(path):
@@ -206,7 +207,7 @@ def test_an_epoch_that_was_begun_with_other_batches_begins_anew(paddle, config_o
     config = config_of({"TRAIN.BATCH_SIZE": 2})
     with paddle.utils.unique_name.guard(), pytest.raises(KeyboardInterrupt):
         make_trainer(config).run(tmp_path, Signals(signal.SIGINT, "Epoch: [0][0/4]"))
-    make = toy.import_script("train").make_trainer
+    make = import_module("lib.training.build").make_trainer
     line, trainer = make(config, tmp_path)
     assert line.endswith("with epoch 0, of which 2 steps are done") and trainer.scheduler.last_epoch == 2
     line, trainer = make(config_of({"TRAIN.BATCH_SIZE": 4}), tmp_path)
@@ -218,7 +219,7 @@ def resume(paddle, config_of, tmp_path):
     """Goes on from a run of one epoch and a best score of 50: resume(overrides, with_measure) -> (line, Trainer)."""
     from lib.training.checkpoint import save_checkpoint
 
-    make = toy.import_script("train").make_trainer
+    make = import_module("lib.training.build").make_trainer
 
     def resume(overrides=None, with_measure=True):
         trainer = make(config_of(), None)[1]

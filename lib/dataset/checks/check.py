@@ -2,10 +2,13 @@
 
 N persons, K joints. What looks wrong is a `Finding`, and a data set's report is a `Check`.
 """
+from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +18,9 @@ from ...utils.progress import progress_bar
 from ..coco import NO_AREA
 from ..joints_dataset import Persons, missing_pictures
 from .left_right import MIN_FACING, MIN_PERSONS, facing_share, swap_gains
+
+if TYPE_CHECKING:
+    from ...core.skeletons import Skeleton
 
 SMALL_BOX = 16  # pixels on the longer side, below which there is nothing to learn from
 BORDER = 1.0  # pixels a joint may lie outside: sources differ in whether they count from 0, 1 or a pixel's corner
@@ -36,7 +42,7 @@ class Finding:
     examples: list
     rows: list
 
-    def line(self, shown=3):
+    def line(self, shown: int = 3) -> str:
         """One line with the first `shown` examples."""
         share = f" ({100 * self.count / self.total:.1f}%)" if self.total else ""
         examples = ", ".join([*self.examples[:shown], *(["..."] if self.count > shown < len(self.examples) else [])])
@@ -60,12 +66,12 @@ class Check:
     findings: list
 
     @property
-    def drawable(self):
+    def drawable(self) -> np.ndarray:
         """(N,) bool: persons with a picture and a box."""
-        return np.isfinite(self.sizes).all(axis=1) & (self.persons.boxes[:, 2:] > 0).all(axis=1)
+        return np.isfinite(self.sizes).all(axis=1) & (boxes_of(self.persons)[:, 2:] > 0).all(axis=1)
 
 
-def check_persons(persons, skeleton):
+def check_persons(persons: Persons, skeleton: Skeleton) -> Check:
     """The Check of `persons` as the readers return them; looks at the header of each picture once."""
     sizes, findings = _check_pictures(persons.pictures)
     facing = facing_share(persons.joints, persons.visible, skeleton)
@@ -76,22 +82,28 @@ def check_persons(persons, skeleton):
     return Check(persons, sizes, len(set(persons.pictures)), counts, facing, [each for each in findings if each.count])
 
 
-def person_name(persons, row):
+def boxes_of(persons: Persons) -> np.ndarray:
+    """The boxes (N, 4) of persons that were read from annotations."""
+    assert persons.boxes is not None  # every form of annotation has them, or makes them
+    return persons.boxes
+
+
+def person_name(persons: Persons, row: int) -> str:
     """Such as im0004.jpg (person 5): persons count from 1, in the order of the annotation, without those left out."""
     return f"{_base_name(persons.pictures[row])} (person {row + 1})"
 
 
-def _base_name(picture):
+def _base_name(picture: str) -> str:
     return os.path.basename(picture.rpartition(".zip@")[2])
 
 
-def _finding(name, what, rows, total, describe):
+def _finding(name: str, what: str, rows: Iterable[int], total: int, describe: Callable[[int], str]) -> Finding:
     """A Finding of persons: `rows` (indices), worst first; describe: row -> text."""
-    rows = [int(row) for row in rows]
-    return Finding(name, what, len(rows), total, [describe(row) for row in rows[:MAX_EXAMPLES]], rows)
+    numbers = [int(row) for row in rows]
+    return Finding(name, what, len(numbers), total, [describe(row) for row in numbers[:MAX_EXAMPLES]], numbers)
 
 
-def _check_pictures(pictures):
+def _check_pictures(pictures: list[str]) -> tuple[np.ndarray, list[Finding]]:
     """(sizes (N, 2), findings) of the persons' pictures."""
     missing, different = missing_pictures(pictures), list(dict.fromkeys(pictures))
     sizes, broken = dict.fromkeys(missing), {}
@@ -112,13 +124,13 @@ def _check_pictures(pictures):
     ]
 
 
-def _absent_place(picture):
+def _absent_place(picture: str) -> str:
     archive, separator, _ = picture.partition(".zip@")
     place = Path(archive + ".zip") if separator else Path(picture).parent
     return "" if place.exists() else f" (there is no {place})"
 
 
-def _check_joints(persons, skeleton, sizes):
+def _check_joints(persons: Persons, skeleton: Skeleton, sizes: np.ndarray) -> list[Finding]:
     seen, joints = persons.visible > 0, persons.joints
     with np.errstate(invalid="ignore"):  # where the picture's size is not known
         over = np.maximum(-0.5 - joints, joints + 0.5 - sizes[:, None]).max(axis=2)  # (N, K) pixels
@@ -137,20 +149,21 @@ def _check_joints(persons, skeleton, sizes):
     ]  # fmt: skip
 
 
-def _joint_name(persons, skeleton, sizes, row, joint):
+def _joint_name(persons: Persons, skeleton: Skeleton, sizes: np.ndarray, row: int, joint: int) -> str:
     (x, y), (width, height) = persons.joints[row, joint], sizes[row]
     return f"{person_name(persons, row)} {skeleton.joints[joint]} at {x:.0f} {y:.0f} in {width:.0f}x{height:.0f}"
 
 
-def _check_boxes(persons, sizes):
-    corner, size = persons.boxes[:, :2], persons.boxes[:, 2:]
+def _check_boxes(persons: Persons, sizes: np.ndarray) -> list[Finding]:
+    boxes = boxes_of(persons)
+    corner, size = boxes[:, :2], boxes[:, 2:]
     with np.errstate(invalid="ignore"):
         outside = ((corner > sizes - 1) | (corner + size < 0)).any(axis=1)
     empty = (size <= 0).any(axis=1)
     small = ~empty & (size.max(axis=1) < SMALL_BOX)
 
-    def describe(row):
-        return f"{person_name(persons, row)} " + " ".join(f"{value:.0f}" for value in persons.boxes[row])
+    def describe(row: int) -> str:
+        return f"{person_name(persons, row)} " + " ".join(f"{value:.0f}" for value in boxes[row])
 
     left_out = persons.left_out.get(NO_AREA, [])
     names = [f"annotation {number}" for number in left_out[:MAX_EXAMPLES]]
@@ -167,12 +180,12 @@ def _check_boxes(persons, sizes):
     ]
 
 
-def _is_repeated(persons):
+def _is_repeated(persons: Persons) -> np.ndarray:
     """(N,) bool: a person whose box is nearly that of an earlier one of the same picture."""
-    numbers = {}
+    numbers: dict[str, int] = {}
     place = np.array([numbers.setdefault(picture, len(numbers)) for picture in persons.pictures], dtype=int)
     order = np.argsort(place, kind="stable")
-    place, boxes = place[order], persons.boxes[order]
+    place, boxes = place[order], boxes_of(persons)[order]
     repeated = np.zeros(len(persons), bool)
     for step in range(1, int(np.bincount(place).max(initial=0))):
         same = step + np.flatnonzero(place[step:] == place[:-step])  # the person `step` before is of the same picture
@@ -180,7 +193,7 @@ def _is_repeated(persons):
     return repeated
 
 
-def _overlaps(first, second):
+def _overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Intersection over union of boxes (M, 4), row by row."""
     low = np.maximum(first[:, :2], second[:, :2])
     high = np.minimum(first[:, :2] + first[:, 2:], second[:, :2] + second[:, 2:])
@@ -188,12 +201,12 @@ def _overlaps(first, second):
     return shared / np.maximum(first[:, 2:].prod(axis=1) + second[:, 2:].prod(axis=1) - shared, 1e-9)
 
 
-def _check_sides(persons, skeleton, facing):
+def _check_sides(persons: Persons, skeleton: Skeleton, facing: tuple[float | None, int]) -> list[Finding]:
     gains = swap_gains(persons.joints, persons.visible, skeleton)
     best = gains.max(axis=1, initial=0)
     rows = np.flatnonzero(best)
 
-    def describe(row):
+    def describe(row: int) -> str:
         pair = skeleton.flip_pairs[gains[row].argmax()]
         return f"{person_name(persons, row)} " + "/".join(skeleton.joints[joint] for joint in pair)
 

@@ -2,13 +2,19 @@
 
 N persons, K joints, P mirror pairs of the skeleton.
 """
+from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...core.transforms import mirrored_order
 from ...utils.errors import UserError
+
+if TYPE_CHECKING:
+    from ...core.skeletons import Skeleton
 
 # A pair looks exchanged where its limbs would be shorter by 15%, and by a fifth of the person's extent, the other way
 # round. So look 0.6% of MPII's 2,958 validation persons, whose annotations are clean, and 1.2% of the crowd-sourced
@@ -29,7 +35,7 @@ MAX_PERSONS = 5000  # that are looked at, evenly through the set
 MIN_AGREEMENT = 0.5
 
 
-def swap_gains(joints, visible, skeleton):
+def swap_gains(joints: np.ndarray, visible: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """(N, P): how much shorter a pair's limbs were with its two joints exchanged, as a share of the person's extent.
 
     joints (N, K, 2), visible (N, K); the extent is the longer side of the joints' box. 0 where it is not much shorter
@@ -53,18 +59,20 @@ def swap_gains(joints, visible, skeleton):
     return gains
 
 
-def _ends(joint, limbs, twin):
+def _ends(
+    joint: int, limbs: tuple | tuple[tuple[int, int], ...] | tuple[tuple[int, int], tuple[int, int]], twin: np.ndarray
+) -> list[int]:
     """Where the limbs of `joint` end, or of its twin in the mirror, except in the middle and at the twin itself."""
     both = [*limbs, *((twin[first], twin[second]) for first, second in limbs)]
     ends = {int(end) for limb in both for start, end in (limb, limb[::-1]) if start == joint}
     return sorted(end for end in ends if twin[end] != end and end != twin[joint])
 
 
-def _length(joints, first, second):
+def _length(joints: np.ndarray, first: int, second: int) -> np.ndarray:
     return np.linalg.norm(joints[:, first] - joints[:, second], axis=1)
 
 
-def facing_share(joints, visible, skeleton):
+def facing_share(joints: np.ndarray, visible: np.ndarray, skeleton: Skeleton) -> tuple[float | None, int]:
     """(share, count): of the persons with both joints of a pair, in how many the left ones lie right of the right ones.
 
     A share of None where no pair of the skeleton says by its names which is which.
@@ -79,7 +87,7 @@ def facing_share(joints, visible, skeleton):
     return (float((offset[known] > 0).mean()) if known.any() else None), int(known.sum())
 
 
-def refuse_mirrored(joints, visible, skeleton, what):
+def refuse_mirrored(joints: np.ndarray, visible: np.ndarray, skeleton: Skeleton, what: str) -> None:
     """Raises UserError where the persons of a set as a whole contradict the skeleton's left and right.
 
     joints (N, K, 2), visible (N, K); what: the set, for the message. Either most bodies have two pairs that point to
@@ -87,10 +95,10 @@ def refuse_mirrored(joints, visible, skeleton, what):
     """
     rows = np.unique(np.linspace(0, len(joints) - 1, min(len(joints), MAX_PERSONS)).astype(int))
     joints, visible = joints[rows], visible[rows]
-    share, count, *names = min(_pair_agreements(joints, visible, skeleton), default=(1.0, 0))
-    if share < MIN_AGREEMENT:
+    agreement, _, *names = min(_pair_agreements(joints, visible, skeleton), default=(1.0, 0))
+    if agreement < MIN_AGREEMENT:
         raise UserError(
-            f"{what}: in {100 - 100 * share:.0f}% of its persons {names[0]} and {names[1]} lie the other way round "
+            f"{what}: in {100 - 100 * agreement:.0f}% of its persons {names[0]} and {names[1]} lie the other way round "
             f"than {names[2]} and {names[3]}: are the joints in the skeleton's order? check_dataset.py draws them"
         )
     share, count = facing_share(joints, visible, skeleton)
@@ -102,7 +110,9 @@ def refuse_mirrored(joints, visible, skeleton, what):
         )
 
 
-def _pair_agreements(joints, visible, skeleton):
+def _pair_agreements(
+    joints: np.ndarray, visible: np.ndarray, skeleton: Skeleton
+) -> Iterator[tuple[Any, ...]]:
     """(share, count, names of both pairs) of any two pairs: in how many persons they point the same way.
 
     With as many more as chance may have taken away.
@@ -118,11 +128,11 @@ def _pair_agreements(joints, visible, skeleton):
             yield share, int(known.sum()), *(skeleton.joints[at] for at in (left, right, other_left, other_right))
 
 
-def _chance(count):
+def _chance(count: int) -> float:
     """By how much chance may change a share of `count` persons."""
     return DEVIATIONS * 0.5 / count**0.5
 
 
-def _is_left_of_pair(name, twin):
+def _is_left_of_pair(name: str, twin: str) -> bool:
     """left_knee of right_knee, knee_left of knee_right, l_knee of r_knee."""
     return ("left" in name and "right" in twin) or (name[0] == "l" and twin[0] == "r")

@@ -1,6 +1,10 @@
 """A Check for people and machines: lines, JSON, and pictures of persons to look at. No Paddle here."""
+from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from itertools import chain, zip_longest
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -11,8 +15,12 @@ from ...visualization.poses import CROP_SIDE, pose_grid
 from ..joints_dataset import JointsDataset, SampleSettings
 from .check import Finding, person_name
 
+if TYPE_CHECKING:
+    from ...core.skeletons import Skeleton
+    from .check import Check
 
-def check_lines(check, skeleton):
+
+def check_lines(check: Check, skeleton: Skeleton) -> list[str]:
     """What was counted, then a line for each finding."""
     persons, (share, count) = check.persons, check.facing
     lines = [f"=> {len(persons)} persons in {check.pictures} pictures", *([persons.note] if persons.note else [])]
@@ -26,7 +34,7 @@ def check_lines(check, skeleton):
     return lines + [f"problem: {finding.line()}" for finding in check.findings]
 
 
-def check_record(check, skeleton):
+def check_record(check: Check, skeleton: Skeleton) -> dict[str, Any]:
     """The same as a dict for a JSON file, with more of the examples."""
     persons, (share, count) = check.persons, check.facing
     return {
@@ -42,23 +50,27 @@ def check_record(check, skeleton):
     }
 
 
-def evenly_spread(check, count):
+def evenly_spread(check: Check, count: int) -> dict[Any, Any] | dict[int, str]:
     """{person's row: caption} of `count` persons from the first to the last, of those that can be drawn."""
     rows = np.flatnonzero(check.drawable)
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))]
     return {int(row): str(row + 1) for row in chosen}
 
 
-def suspicious(check, count):
+def suspicious(check: Check, count: int) -> dict[int, str]:
     """{person's row: caption} of up to `count` persons that findings are about, of each finding in turn."""
-    reasons, drawable = {}, check.drawable
+    reasons: dict[int, list[str]] = {}
+    drawable = check.drawable
     turns = zip_longest(*([(row, each.name) for row in each.rows if drawable[row]] for each in check.findings))
     for row, name in filter(None, chain.from_iterable(turns)):
         reasons.setdefault(row, []).append(name)
     return {row: f"{row + 1} {', '.join(names)}" for row, names in list(reasons.items())[:count]}
 
 
-def draw_persons(path, check, captions, skeleton, image_size):
+def draw_persons(
+    path: str | os.PathLike[str], check: Check, captions: Mapping[int, str], skeleton: Skeleton,
+    image_size: tuple[int, int],
+) -> tuple[dict[int, str], Finding]:
     """Draws persons {row: caption} as crops with joints and limbs into the picture file `path`.
 
     image_size: (width, height) of the network's input, for its aspect; the crops are large enough to be looked at.
@@ -86,6 +98,6 @@ def draw_persons(path, check, captions, skeleton, image_size):
     return drawn, Finding("undecodable", what, len(broken), len(captions), broken, [])
 
 
-def name_drawn(check, drawn):
+def name_drawn(check: Check, drawn: Mapping[int, str]) -> dict[str, str]:
     """{caption: picture and person} for the JSON file."""
     return {caption: person_name(check.persons, row) for row, caption in drawn.items()}

@@ -4,10 +4,14 @@ In the folder cache/ of the data set, <set>_<key>.bin holds the pixels and <set>
 second is written when the first is whole and on the disk: a .bin alone is never read. No Paddle here.
 """
 
+from __future__ import annotations
+
 import glob
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +21,10 @@ from ..regions import Region
 from .plan import KEY_LENGTH, cache_key
 from .writer import write_cache
 
+if TYPE_CHECKING:
+    from ..joints_dataset import JointsDataset
+    from ..synthetic.people import Person
+
 
 class CropCache:
     """cache[person] is the Region that a person's crops are made of.
@@ -25,7 +33,7 @@ class CropCache:
     A copy in another process maps the file for itself; only its name is handed over.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         try:
             with np.load(self.path, allow_pickle=False) as index:
@@ -39,25 +47,27 @@ class CropCache:
             ) from error
         self._pixels = np.asarray(pixels)  # a plain array: slices of it are made faster
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[CropCache], tuple[Path]]:
         return CropCache, (self.path,)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._block_of)
 
-    def __getitem__(self, person):
+    def __getitem__(self, person: Person) -> Region:
         start, left, top, right, bottom, reduction, width, height = self._blocks[self._block_of[person]].tolist()
         rows, columns = bottom - top, right - left
         pixels = self._pixels[start : start + rows * columns * 3].reshape(rows, columns, 3)
         return Region(pixels, left, top, (width, height), reduction)
 
     @property
-    def line(self):
+    def line(self) -> str:
         """One line for the log."""
         return f"=> cache: {self.path.with_suffix('.bin')}, {readable_size(len(self._pixels))}"
 
 
-def open_cache(dataset, root, name, workers, say):
+def open_cache(
+    dataset: JointsDataset, root: str | os.PathLike[str], name: str, workers: int, say: Callable[[str], None]
+) -> CropCache:
     """The CropCache of a JointsDataset, written first where there is none for these persons, pictures and settings.
 
     root: the data folder; name: of the set; workers: processes that write it, 0 for this one; say: called with lines.
@@ -75,6 +85,6 @@ def open_cache(dataset, root, name, workers, say):
     return CropCache(index)
 
 
-def _caches(folder, name):
+def _caches(folder: Path, name: str) -> list[Path]:
     """Those of a set, whole or not."""
     return sorted(folder.glob(glob.escape(name) + "_" + "[0-9a-f]" * KEY_LENGTH + ".bin"))

@@ -1,10 +1,14 @@
 """Writing a cache of crops: by several processes, once, and on from where a killed run stopped. No Paddle here."""
+from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
 import shutil
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -15,6 +19,10 @@ from ...utils.runtime import make_folder, replacing
 from ..loader import BatchLoader
 from ..regions import read_region
 from .plan import make_plan
+
+if TYPE_CHECKING:
+    from ..joints_dataset import JointsDataset
+    from .plan import Plan
 
 PICTURES_AT_ONCE = 4  # handed to a process
 SECONDS_BETWEEN_RECORDS = 5.0
@@ -28,11 +36,11 @@ class PictureWriter:
     Raises UserError for a picture that cannot be read, RunError where the disk does not take it.
     """
 
-    def __init__(self, plan, path):
+    def __init__(self, plan: Plan, path: str | os.PathLike[str]) -> None:
         self.plan, self.path = plan, path
         self._offset = plan.offset
 
-    def __getitem__(self, number):
+    def __getitem__(self, number: int) -> int:
         plan, picture = self.plan, self.plan.pictures[number]
         first, end = np.searchsorted(plan.picture_of, [number, number + 1])
         region = None
@@ -46,7 +54,7 @@ class PictureWriter:
             self._write(int(self._offset[block]), region.pixels[top:bottom, left:right])
         return number
 
-    def _write(self, offset, pixels):
+    def _write(self, offset: int, pixels: np.ndarray) -> None:
         try:
             with open(self.path, "rb+") as file:
                 file.seek(offset)
@@ -54,7 +62,7 @@ class PictureWriter:
         except OSError as error:
             raise RunError(f"cannot write {self.path}: {error.strerror or error}") from error
 
-    def collate(self, numbers):
+    def collate(self, numbers: list[int]) -> list[int]:
         return numbers
 
 
@@ -64,32 +72,34 @@ class Journal:
     A number is noted when the pixels have been flushed, so that it may be believed after a crash as well.
     """
 
-    def __init__(self, path, data_file):
+    def __init__(self, path: Path, data_file: BinaryIO) -> None:
         self.path, self.data_file = path, data_file
-        self._waiting, self._last = [], time.monotonic()
+        self._waiting: list[int] = []
+        self._last = time.monotonic()
 
-    def read(self, count):
+    def read(self, count: int) -> set[int]:
         """Those noted of `count` pictures, as a set; a damaged end does not count."""
         content = self.path.read_bytes() if self.path.exists() else b""
         numbers = np.frombuffer(content[: len(content) // 4 * 4], "<u4")
         good = (numbers >= 1) & (numbers <= count)  # from 1: a block that a crash left empty reads as zeros
         return {int(number) - 1 for number in numbers[: len(good) if good.all() else good.argmin()]}
 
-    def add(self, numbers):
+    def add(self, numbers: list[int]) -> None:
         self._waiting += numbers
         if time.monotonic() - self._last >= SECONDS_BETWEEN_RECORDS:
             self.flush()
 
-    def flush(self):
+    def flush(self) -> None:
         os.fsync(self.data_file.fileno())
         with open(self.path, "ab") as file:
             file.write((np.array(self._waiting, "<u4") + 1).astype("<u4").tobytes())
             file.flush()
             os.fsync(file.fileno())
-        self._waiting, self._last = [], time.monotonic()
+        self._waiting = []
+        self._last = time.monotonic()
 
 
-def write_cache(dataset, index, workers, say):
+def write_cache(dataset: JointsDataset, index: Path, workers: int, say: Callable[[str], None]) -> None:
     """Writes the .bin file of a JointsDataset's cache and then `index`, its .npz. Arguments as of `open_cache`.
 
     Of several runs that want the same cache one writes it and the others wait.
@@ -109,7 +119,7 @@ def write_cache(dataset, index, workers, say):
 
 
 @contextlib.contextmanager
-def _locked(lock, path, say):
+def _locked(lock: Path, path: Path, say: Callable[[str], None]) -> Iterator[None]:
     """The block runs in one process at a time; a lock ends with its process, however that ends."""
     with contextlib.ExitStack() as stack:
         try:
@@ -124,7 +134,7 @@ def _locked(lock, path, say):
         yield
 
 
-def _write_data(plan, path, workers, say):
+def _write_data(plan: Plan, path: Path, workers: int, say: Callable[[str], None]) -> None:
     with open(path, "ab") as file:
         journal = Journal(path.with_suffix(".journal"), file)
         if os.fstat(file.fileno()).st_size != plan.total:  # the journal, if any, is of a file that is gone
@@ -135,7 +145,9 @@ def _write_data(plan, path, workers, say):
         _write_pictures(PictureWriter(plan, path), done, journal, workers)
 
 
-def _check_space(plan, done, path, say):
+def _check_space(
+    plan: Plan, done: set[Any] | set[int], path: Path, say: Callable[[str], None]
+) -> None:
     """Says how large the file will be; raises RunError where the disk is too small for it."""
     sizes, free = plan.picture_bytes, shutil.disk_usage(path.parent).free
     missing = plan.total - int(sizes[list(done)].sum())
@@ -150,7 +162,7 @@ def _check_space(plan, done, path, say):
         )
 
 
-def _write_pictures(writer, done, journal, workers):
+def _write_pictures(writer: PictureWriter, done: set[Any] | set[int], journal: Journal, workers: int) -> None:
     missing = [number for number in range(len(writer.plan.pictures)) if number not in done]
     batches = [missing[start : start + PICTURES_AT_ONCE] for start in range(0, len(missing), PICTURES_AT_ONCE)]
     loader = BatchLoader(writer, batches, workers)
@@ -164,7 +176,7 @@ def _write_pictures(writer, done, journal, workers):
         journal.flush()
 
 
-def _write_index(plan, index):
+def _write_index(plan: Plan, index: Path) -> None:
     blocks = np.column_stack([plan.offset, plan.box, plan.reduction, plan.picture_size[plan.picture_of]])
     with replacing(index, ending=".npz") as temporary:
         np.savez(temporary, block_of=plan.block_of, blocks=blocks, total=plan.total)

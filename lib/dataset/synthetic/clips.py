@@ -3,14 +3,20 @@
 The joints are MPII's 16. What hides whom is drawn, so which joints show is known to the pixel. No Paddle here.
 `python -m lib.dataset.write_clips` writes clips as videos, with the truth in PoseTrack18's form.
 """
+from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from .motion import Camera, Walker
 from .people import draw_background, draw_person, random_colour
+
+if TYPE_CHECKING:
+    from .people import Person
 
 MARGIN = 0.4  # of the picture's sides: how much larger the drawn world is, on either side
 TEXTURE = 10.0  # grey levels of the fine grain that walls and ground have
@@ -56,7 +62,7 @@ class Pillar:
     width: float
     texture: np.ndarray
 
-    def draw(self, canvas, owner, camera):
+    def draw(self, canvas: np.ndarray, owner: np.ndarray, camera: Camera) -> None:
         """Draws itself over `canvas` (h, w, 3) and takes its pixels out of `owner` (h, w)."""
         height = canvas.shape[0]
         ends = camera.pixels(np.array([[self.left, 0.0], [self.left + self.width, 0.0]]))[:, 0]
@@ -76,13 +82,13 @@ class SyntheticClip:
     frame's list.
     """
 
-    def __init__(self, seed, settings=None):
+    def __init__(self, seed: int, settings: ClipSettings | None = None) -> None:
         self.seed, self.settings = seed, settings or ClipSettings()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.settings.frames
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[np.ndarray, list[TruePerson]]]:
         settings, rng = self.settings, np.random.default_rng([self.seed, 3])
         width, height = settings.size
         camera = Camera(
@@ -101,18 +107,18 @@ class SyntheticClip:
                 walker.step()
 
 
-def _grain(rng, size):
+def _grain(rng: np.random.Generator, size: Sequence[int]) -> np.ndarray:
     noise = cv2.GaussianBlur(rng.standard_normal((size[1], size[0]), dtype=np.float32), (0, 0), 1.2)
     return (noise / noise.std() * TEXTURE)[..., None]
 
 
-def _world(rng, size):
+def _world(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     """The background, larger than the picture by MARGIN on every side, with grain that flow can hold on to."""
     large = tuple(round(side * (1 + 2 * MARGIN)) for side in size)
     return np.clip(draw_background(rng, large) + _grain(rng, large), 0, 255).astype(np.uint8)
 
 
-def _crowd(rng, settings):
+def _crowd(rng: np.random.Generator, settings: ClipSettings) -> list[Walker]:
     """The walkers: statures from far to near, half of them going either way, so that they cross."""
     width, height = settings.size
     count = int(rng.integers(settings.people[0], settings.people[1] + 1))
@@ -125,14 +131,17 @@ def _crowd(rng, settings):
     return walkers
 
 
-def _pillar(rng, size):
+def _pillar(rng: np.random.Generator, size: tuple[int, int]) -> Pillar:
     width = rng.uniform(0.06, 0.14) * size[0]
     colour, grain = random_colour(rng, (0, 360), (0, 0.5), (0.2, 0.8)), _grain(rng, (max(2, round(width)), size[1]))
     texture = np.clip(np.array(colour) + grain, 0, 255)
     return Pillar(rng.uniform(0.1, 0.9) * size[0] - width / 2, width, texture.astype(np.uint8))
 
 
-def _draw(rng, settings, camera, background, scene):
+def _draw(
+    rng: np.random.Generator, settings: ClipSettings, camera: Camera, background: np.ndarray,
+    scene: tuple[list[Walker], list[Any], list[Any]] | tuple[list[Walker], list[Pillar], list[float]],
+) -> tuple[np.ndarray, list[TruePerson]]:
     walkers, pillars, depths = scene
     offset = np.array(settings.size) * MARGIN
     matrix = camera.matrix.copy()
@@ -155,7 +164,7 @@ def _draw(rng, settings, camera, background, scene):
     return np.clip(canvas + noise, 0, 255).astype(np.uint8), [person for person in found if person]
 
 
-def _true_person(number, person, owner, drawn):
+def _true_person(number: int, person: Person, owner: np.ndarray, drawn: int) -> TruePerson | None:
     """The TruePerson, None where nothing shows. drawn: how many pixels were, before others came in front."""
     rows, columns = np.nonzero(owner == number)
     if not len(rows):

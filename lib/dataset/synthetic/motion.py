@@ -2,8 +2,10 @@
 
 World coordinates are pixels at zoom 1: x to the right, y down, (0, 0) at the top left of the picture's first place.
 """
+from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +32,7 @@ class Walker:
     speed: float = field(default=0.0, init=False)
     phase: float = field(default=0.0, init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.look, self.style = sample_appearance(self.rng), sample_angles(self.rng, 0.12)
         self.pace = self.rng.uniform(*WALK_SPEED) * self.stature
         self.wanted = self.direction * self.pace
@@ -38,7 +40,7 @@ class Walker:
         self.yaw = self.direction * WALKING_YAW
         self.idle_yaw = self.rng.uniform(-30, 30)
 
-    def step(self):
+    def step(self) -> None:
         """Goes on by a frame: now and then stops, goes on or turns round; always turns round far outside."""
         if self.rng.random() < CHANGE_CHANCE:
             self.wanted = float(self.rng.choice([-1.0, 0.0, 1.0])) * self.pace
@@ -52,7 +54,7 @@ class Walker:
         aim = np.sign(self.wanted) * WALKING_YAW if self.wanted else self.idle_yaw
         self.yaw = INERTIA * self.yaw + (1 - INERTIA) * aim
 
-    def person(self, camera):
+    def person(self, camera: Camera) -> Person:
         """The Person of this frame as a Camera sees it, in picture pixels."""
         angles = self._angles()
         seen = seen_by_viewer(body_points(angles), angles)
@@ -62,7 +64,7 @@ class Walker:
             camera.pixels(world), seen[:, 2], self.stature * camera.zoom, float(angles["yaw"]), self.look
         )
 
-    def _angles(self):
+    def _angles(self) -> dict[str, Any]:
         share = min(1.0, abs(self.speed) / max(self.pace, 1e-6))
         swing = np.array([np.sin(self.phase), -np.sin(self.phase)])  # of the right leg and the left
         lift = np.array([np.sin(self.phase + 1.3), -np.sin(self.phase + 1.3)])
@@ -92,28 +94,28 @@ class Camera:
     shake: float
     zoom_change: float = 0.05
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.start, self.number = self.rng.uniform(0, 2 * np.pi), 0
         self.tremble = np.zeros(2)
         self._place()
 
-    def step(self):
+    def step(self) -> None:
         """Goes on by a frame."""
         self.number += 1
         self.tremble = 0.8 * self.tremble + self.rng.normal(0, self.shake, 2)
         self._place()
 
-    def pixels(self, world):
+    def pixels(self, world: np.ndarray) -> np.ndarray:
         """World points (..., 2) in picture pixels."""
         return (world - self.middle) * self.zoom + np.array(self.size) / 2
 
     @property
-    def matrix(self):
+    def matrix(self) -> np.ndarray:
         """(2, 3): what `pixels` does."""
         shift = np.array(self.size) / 2 - self.middle * self.zoom
         return np.array([[self.zoom, 0, shift[0]], [0, self.zoom, shift[1]]])
 
-    def _place(self):
+    def _place(self) -> None:
         angle = self.start + 2 * np.pi * self.number / self.period
         self.zoom = 1 + self.zoom_change * np.sin(1.7 * angle)
         self.middle = np.array(self.size) / 2 + (self.pan * np.sin(angle), 0) + self.tremble

@@ -1,9 +1,16 @@
 """Drawing articulated people with true joint positions: poses, bodies, backgrounds, things in the way."""
+from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    pass
 
 # Twenty points: MPII's 16 joints, then the ends of the feet and hands, which are drawn but not annotated.
 R_ANKLE, R_KNEE, R_HIP, L_HIP, L_KNEE, L_ANKLE, PELVIS, THORAX, NECK, HEAD_TOP = range(10)
@@ -39,15 +46,17 @@ OCCLUDED_CHANCE = 0.35
 SUBPIXEL_BITS = 4
 CIRCLE = np.stack([np.cos(np.arange(24) * np.pi / 12), np.sin(np.arange(24) * np.pi / 12)], axis=1)
 
+Colour = tuple[int, int, int]  # blue, green, red, 0 to 255
+
 
 @dataclass(frozen=True)
 class Appearance:
     """Colours, each (blue, green, red) 0..255: `sides` holds the clothes' on the person's right and left."""
 
-    skin: tuple
-    hair: tuple
-    shirt: tuple
-    sides: tuple
+    skin: Colour
+    hair: Colour
+    shirt: Colour
+    sides: tuple[Colour, Colour]
     girth: float  # multiplies every thickness but the head's
 
 
@@ -62,25 +71,25 @@ class Person:
     yaw: float
     look: Appearance
 
-    def head_circles(self):
+    def head_circles(self) -> tuple[np.ndarray, np.ndarray]:
         """Centres (2, 2) x, y and radii (2,) in pixels of cranium and jaw; their hull spans upper neck to head top."""
         neck, top = self.points[NECK], self.points[HEAD_TOP]
-        length = np.linalg.norm(top - neck)
+        length = float(np.linalg.norm(top - neck))
         # A nodding head looks shorter, yet never flatter than its cranium is wide.
         cranium = min(CRANIUM_RADIUS * self.stature, length / 2)
         radii = np.array([cranium, cranium * JAW_RADIUS / CRANIUM_RADIUS])
         up = (top - neck) / max(length, 1e-6)
         return np.stack([top - up * radii[0], neck + up * radii[1]]), radii
 
-    def head_box(self):
+    def head_box(self) -> np.ndarray:
         """(2, 2) float64, 0-based pixels: [[left, top], [right, bottom]] of the drawn head."""
         centres, radii = self.head_circles()
         return np.stack([(centres - radii[:, None]).min(axis=0), (centres + radii[:, None]).max(axis=0)])
 
 
-def sample_angles(rng, pose_variation):
+def sample_angles(rng: np.random.Generator, pose_variation: float) -> dict[str, Any]:
     """A pose: name -> radians, a number for the body's angles, (2,) float64 [right, left] for the limbs'."""
-    angles = {}
+    angles: dict[str, Any] = {}
     for table, shape in ((BODY_ANGLES, ()), (LIMB_ANGLES, (2,))):
         for name, (rest, low, high) in table.items():
             drawn = rest + pose_variation * (rng.uniform(low, high, shape) - rest)
@@ -92,12 +101,12 @@ def sample_angles(rng, pose_variation):
     return {name: np.deg2rad(value) for name, value in angles.items()}
 
 
-def _downwards(out, forward):
+def _downwards(out: npt.ArrayLike, forward: npt.ArrayLike) -> np.ndarray:
     """Unit vector of something that hangs down at (0, 0), turned sideways (to the person's left) and forwards."""
     return np.array([np.sin(out) * np.cos(forward), np.cos(out) * np.cos(forward), np.sin(forward)])
 
 
-def body_points(angles):
+def body_points(angles: Mapping[str, Any]) -> np.ndarray:
     """(20, 3) points in statures from the pelvis: x to the person's left, y down, z to where the person looks."""
     points = np.zeros((20, 3))
     torso = _downwards(angles["torso_lean"], -angles["torso_bend"])
@@ -125,7 +134,9 @@ def body_points(angles):
     return points
 
 
-def seen_by_viewer(points, angles):
+def seen_by_viewer(
+    points: np.ndarray, angles: Mapping[str, Any]
+) -> np.ndarray:
     """Turns body points (N, 3) as the viewer sees them: x to the picture's right, y down, depth towards the viewer."""
     x, y, z = points.T
     yaw, pitch, roll = angles["yaw"], angles["pitch"], angles["roll"]
@@ -135,14 +146,18 @@ def seen_by_viewer(points, angles):
     return np.stack([x, y, z], axis=1)
 
 
-def random_colour(rng, hues, saturations, values):
+def random_colour(
+    rng: np.random.Generator, hues: tuple[float, float],
+    saturations: tuple[float, float], values: tuple[float, float],
+) -> Colour:
     """(blue, green, red) with a hue drawn in degrees and a saturation and value drawn in 0..1."""
     hue, saturation, value = (rng.uniform(*span) for span in (hues, saturations, values))
     shares = [abs((hue / 60 + shift) % 6 - 3) - 1 for shift in (2, 4, 0)]
-    return tuple(int(255 * value * (1 - saturation * (1 - min(max(share, 0), 1)))) for share in shares)
+    blue, green, red = (int(255 * value * (1 - saturation * (1 - min(max(share, 0), 1)))) for share in shares)
+    return blue, green, red
 
 
-def sample_appearance(rng):
+def sample_appearance(rng: np.random.Generator) -> Appearance:
     """Draws an Appearance: warm clothes on the person's right side, cool ones on the left."""
     sides = (random_colour(rng, (-12, 48), (0.7, 1), (0.6, 1)), random_colour(rng, (175, 260), (0.6, 1), (0.5, 1)))
     return Appearance(
@@ -154,18 +169,22 @@ def sample_appearance(rng):
     )
 
 
-def _shade(colour, factor):
-    return tuple(min(int(part * factor), 255) for part in colour)
+def _shade(colour: Colour, factor: float) -> Colour:
+    blue, green, red = (min(int(part * factor), 255) for part in colour)
+    return blue, green, red
 
 
-def _fill_hull(canvas, centres, radii, colour):
+def _fill_hull(
+    canvas: np.ndarray, centres: npt.ArrayLike, radii: npt.ArrayLike,
+    colour: Sequence[int],
+) -> None:
     """Fills the hull of circles (centres (N, 2) 0-based pixels) with smooth edges; every part of a body is one."""
     points = (np.asarray(centres)[:, None] + np.asarray(radii)[:, None, None] * CIRCLE).reshape(-1, 2)
     hull = cv2.convexHull(np.rint(points * 2**SUBPIXEL_BITS).astype(np.int32))
     cv2.fillConvexPoly(canvas, hull, colour, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-def _draw_head(canvas, person):
+def _draw_head(canvas: np.ndarray, person: Person) -> None:
     """The head with hair, and with a face unless it is seen from behind."""
     (crown, jaw), radii = person.head_circles()
     size, seen_from_behind = radii[0], np.cos(person.yaw) < 0
@@ -184,9 +203,10 @@ def _draw_head(canvas, person):
     _fill_hull(canvas, lips, [size * 0.07] * 2, (70, 60, 150))
 
 
-def draw_person(canvas, person):
+def draw_person(canvas: np.ndarray, person: Person) -> None:
     """Draws `person` onto `canvas` ((h, w, 3) uint8, changed in place), far parts first."""
-    look, parts = person.look, []
+    look = person.look
+    parts: list[tuple[float, list[int] | None, Any, Any]] = []
     torso, widths = [R_SHOULDER, L_SHOULDER, L_HIP, R_HIP], (0.034, 0.034, 0.046, 0.046)
     parts.append((person.depths[torso].mean(), torso, widths, look.shirt))
     # The neck lies under the torso's rim, the head over it, whichever way the body bends.
@@ -200,16 +220,18 @@ def draw_person(canvas, person):
                 parts.append((person.depths[joints].mean() + bias, joints, all_radii[step], colours[step]))
     head_depth = person.depths[[NECK, HEAD_TOP]].mean() + 0.01
     parts.append((head_depth, None, None, None))
-    for _, joints, radii, colour in sorted(parts, key=lambda part: part[0]):
-        if joints is None:
+    for _, chosen, radii, colour in sorted(parts, key=lambda part: part[0]):
+        if chosen is None:
             _draw_head(canvas, person)
             continue
         pixels = np.array(radii) * person.stature * look.girth
-        _fill_hull(canvas, person.points[joints], pixels + 0.5, _shade(colour, 0.55))
-        _fill_hull(canvas, person.points[joints], pixels - 0.25, colour)
+        _fill_hull(canvas, person.points[chosen], pixels + 0.5, _shade(colour, 0.55))
+        _fill_hull(canvas, person.points[chosen], pixels - 0.25, colour)
 
 
-def sample_person(rng, picture_size, column, pose_variation):
+def sample_person(
+    rng: np.random.Generator, picture_size: tuple[int, int], column: tuple[int, int], pose_variation: float
+) -> Person:
     """A Person in the picture of `picture_size` (w, h), in `column` (number, of how many) counted from the left."""
     angles = sample_angles(rng, pose_variation)
     seen = seen_by_viewer(body_points(angles), angles)
@@ -225,7 +247,7 @@ def sample_person(rng, picture_size, column, pose_variation):
     return Person(points, seen[:, 2] / stature, stature, float(angles["yaw"]), sample_appearance(rng))
 
 
-def draw_background(rng, picture_size):
+def draw_background(rng: np.random.Generator, picture_size: Sequence[int]) -> np.ndarray:
     """(h, w, 3) uint8: a gradient or blurred noise, with clutter of boxes, discs and bars."""
     cells = (2, 2) if rng.random() < 0.4 else tuple(rng.integers(3, 30, 2))
     low, high = np.sort(rng.uniform(0, 255, (2, 3)), axis=0)
@@ -245,12 +267,12 @@ def draw_background(rng, picture_size):
     return picture
 
 
-def _box(centre, sides, degrees):
+def _box(centre: np.ndarray, sides: np.ndarray, degrees: float) -> np.ndarray:
     corners = cv2.boxPoints((tuple(map(float, centre)), tuple(map(float, sides)), float(degrees)))
     return np.rint(corners).astype(np.int32)
 
 
-def draw_occluders(rng, picture, people):
+def draw_occluders(rng: np.random.Generator, picture: np.ndarray, people: list[Person]) -> None:
     """Draws a box or a bar over some people, in place: a covered joint stays annotated, as in MPII."""
     for person in people:
         if rng.random() >= OCCLUDED_CHANCE:
@@ -263,7 +285,7 @@ def draw_occluders(rng, picture, people):
         cv2.fillConvexPoly(picture, _box(centre, sides, degrees), colour, cv2.LINE_AA)
 
 
-def add_camera_effects(rng, picture):
+def add_camera_effects(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     """(h, w, 3) uint8 -> the same, slightly blurred, brightened or darkened, and noisy."""
     if rng.random() < 0.6:
         picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 0.9))
@@ -272,7 +294,9 @@ def add_camera_effects(rng, picture):
     return np.clip(bright, 0, 255).astype(np.uint8)
 
 
-def draw_picture(rng, persons, picture_size=(320, 240), pose_variation=0.5):
+def draw_picture(
+    rng: np.random.Generator, persons: int, picture_size: tuple[int, int] = (320, 240), pose_variation: float = 0.5
+) -> tuple[np.ndarray, list[Person]]:
     """One picture with `persons` people: ((h, w, 3) uint8 blue-green-red, list of Person, left to right)."""
     picture = draw_background(rng, picture_size)
     people = [sample_person(rng, picture_size, (number, persons), pose_variation) for number in range(persons)]

@@ -1,9 +1,13 @@
 """The synthetic data set: drawn people in MPII's form (16 joints, 1-based pixels), for whoever has no MPII at hand."""
+from __future__ import annotations
 
 import inspect
 import json
+import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -15,6 +19,9 @@ from ...utils.errors import RunError, UserError
 from ...utils.parser import OneLineParser
 from .people import draw_picture
 
+if TYPE_CHECKING:
+    from .people import Person
+
 GENERATOR_VERSION = 1
 MARKER = "synthetic.json"
 NUMBER_RANGES = {
@@ -25,7 +32,9 @@ PAIR_RANGES = {
 }  # fmt: skip
 
 
-def person_record(person, image, picture_size):
+def person_record(
+    person: Person, image: str, picture_size: tuple[int, int]
+) -> dict[str, float | list[float] | list[int] | list[list[float]] | str]:
     """MPII's record of one person: 1-based pixels x, y; joints_vis 0 only for joints outside the picture."""
     joints = np.round(person.points[:16] + 1, 4)
     inside = ((joints >= 1) & (joints <= picture_size)).all(axis=1)
@@ -39,7 +48,7 @@ def person_record(person, image, picture_size):
     }
 
 
-def check_arguments(arguments):
+def check_arguments(arguments: Mapping[str, Any]) -> None:
     """Raises UserError, in one line, for the first of write_dataset's `arguments` that cannot be used."""
     for name, (low, high) in NUMBER_RANGES.items():
         value = arguments[name]
@@ -55,12 +64,16 @@ def check_arguments(arguments):
         raise UserError(f"pose_variation is {arguments['pose_variation']!r}; it must be a number from 0 to 1")
 
 
-def _write_split(folder, split, arguments):
+def _write_split(
+    folder: Path, split: int, arguments: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], np.ndarray, int]:
     """Draws one split (0 train, 1 valid) into `folder`; gives its records, head boxes (2, 2, N) and picture count."""
     name, wanted = (("train", arguments["training_persons"]), ("valid", arguments["validation_persons"]))[split]
     size, per_picture = arguments["picture_size"], ("persons_per_picture", "validation_persons_per_picture")[split]
     fewest, most = arguments[per_picture]
-    records, boxes, pictures = [], [], 0
+    records: list[dict[str, Any]] = []
+    boxes: list[np.ndarray] = []
+    pictures = 0
     bar = tqdm(total=wanted, desc=name, unit="person", disable=None, leave=False)
     while len(records) < wanted:
         pictures += 1
@@ -78,7 +91,10 @@ def _write_split(folder, split, arguments):
     return records, np.stack(boxes, axis=-1), pictures
 
 
-def _write_truth(path, records, boxes):
+def _write_truth(
+    path: str | os.PathLike[str], records: list[dict[str, Any]],
+    boxes: np.ndarray,
+) -> None:
     """MPII's gt_valid.mat: pos_gt_src (16, 2, N) and headboxes_src (2, 2, N) 1-based, jnt_missing (16, N)."""
     visible = np.array([record["joints_vis"] for record in records], dtype=np.uint8)
     truth = {
@@ -90,7 +106,7 @@ def _write_truth(path, records, boxes):
     savemat(path, truth)
 
 
-def _read_marker(folder):
+def _read_marker(folder: Path) -> dict[str, Any]:
     """What `folder`'s synthetic.json records, {} where there is none or it is not this module's."""
     try:
         marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
@@ -99,7 +115,7 @@ def _read_marker(folder):
     return marker if isinstance(marker, dict) and "generator_version" in marker else {}
 
 
-def _build(folder, arguments):
+def _build(folder: Path, arguments: Mapping[str, Any]) -> dict[str, int]:
     """Writes the whole data set into the new `folder`; gives the counts."""
     for name in ("images", "annot"):
         (folder / name).mkdir(parents=True)
@@ -116,9 +132,11 @@ def _build(folder, arguments):
 
 
 def write_dataset(
-    folder, training_persons, validation_persons, seed=0, picture_size=(320, 240), persons_per_picture=(1, 2),
-    pose_variation=0.5, jpeg_quality=90, validation_persons_per_picture=None,
-):  # fmt: skip
+    folder: str | os.PathLike[str], training_persons: int, validation_persons: int, seed: int = 0,
+    picture_size: tuple[int, int] = (320, 240), persons_per_picture: tuple[int, int] = (1, 2),
+    pose_variation: float = 0.5, jpeg_quality: int = 90,
+    validation_persons_per_picture: tuple[int, int] | None = None,
+) -> dict[str, int]:  # fmt: skip
     """Draws a data set in MPII's format into `folder`: images/*.jpg, annot/train.json, valid.json and gt_valid.mat.
 
     `training_persons` and `validation_persons` are exact numbers of people; `picture_size` is (width, height) in
@@ -154,11 +172,11 @@ def write_dataset(
     return counts
 
 
-def ensure_dataset(folder, **arguments):
+def ensure_dataset(folder: str | os.PathLike[str], **arguments: Any) -> dict[str, int]:
     """Like write_dataset, but does nothing where `folder` records the same arguments; gives the counts either way."""
-    wanted = inspect.signature(write_dataset).bind(folder, **arguments)
-    wanted.apply_defaults()
-    wanted = dict(list(wanted.arguments.items())[1:])
+    bound = inspect.signature(write_dataset).bind(folder, **arguments)
+    bound.apply_defaults()
+    wanted = dict(list(bound.arguments.items())[1:])
     wanted["validation_persons_per_picture"] = wanted["validation_persons_per_picture"] or wanted["persons_per_picture"]
     marker, wanted = _read_marker(Path(folder)), json.loads(json.dumps(wanted))
     if (marker.get("generator_version"), marker.get("arguments")) == (GENERATOR_VERSION, wanted):
@@ -166,7 +184,7 @@ def ensure_dataset(folder, **arguments):
     return write_dataset(folder, **arguments)
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
     """The command line: draws a data set and says what was written where."""
     parser = OneLineParser(prog="python -m lib.dataset.synthetic", description=__doc__)
     parser.add_argument("--output", default="data/synthetic", help="folder to write (default %(default)s)")
