@@ -14,7 +14,7 @@ from ..config.schema import Config
 from ..core.predictor import Run
 from ..dataset.build import build_dataset, build_loader, read_persons
 from ..dataset.joints_dataset import JointsDataset, SampleSettings
-from ..evaluation.build import build_evaluator
+from ..evaluation.build import build_evaluator, validation_settings
 from ..evaluation.report import table_lines
 from ..evaluation.validation import validate
 from ..utils.errors import UserError
@@ -85,7 +85,9 @@ def score(path: Path, config: Config) -> dict[str, float]:
     loader = build_loader(config, dataset, training=False)
     try:
         run = open_exported(path, config)
-        predictions, scores, _, _ = validate(config, loader, run, logging.Logger("quiet", logging.ERROR))
+        predictions, scores, _, _ = validate(
+            validation_settings(config), loader, run, logging.Logger("quiet", logging.ERROR)
+        )
     finally:
         loader.close()
     return evaluator.evaluate(predictions, scores)

@@ -14,6 +14,7 @@ from ..dataset.mpii import LAYOUT
 from ..utils.errors import UserError
 from .coco_evaluator import COCOEvaluator, Suppression
 from .evaluators import MatPredictions, PCKEvaluator, PCKhEvaluator
+from .validation import ValidationSettings
 
 if TYPE_CHECKING:
     from ..config.schema import Config
@@ -99,3 +100,14 @@ def _refuse_other_order(evaluator: PCKhEvaluator, persons: Persons, path: str | 
             f"{path}: {far.sum()} of its {len(evaluator)} rows are of other persons than the annotations beside it "
             f"(first row {row + 1}, {persons.pictures[row].rpartition('/')[2]}): take both from the same source"
         )
+
+
+def validation_settings(config: Config) -> ValidationSettings:
+    """The ValidationSettings of a configuration."""
+    return ValidationSettings(
+        pose=pose_settings(config),
+        heatmap_size=config.model.extra.heatmap_size,
+        use_target_weight=config.loss.use_target_weight,
+        print_freq=config.print_freq,
+        debug=config.debug,
+    )

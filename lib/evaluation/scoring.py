@@ -10,7 +10,7 @@ from ..core.predictor import Run
 from ..dataset.build import build_dataset, build_loader
 from ..utils.errors import UserError
 from ..utils.runtime import make_logger
-from .build import build_evaluator, metric_of
+from .build import build_evaluator, metric_of, validation_settings
 from .report import report_results
 from .tracks import score_tracks
 from .validation import validate
@@ -63,7 +63,7 @@ def validate_network(
     loader = build_loader(config, dataset, training=False)
     prefix = folder / "val" if config.debug.debug else None
     try:
-        predictions, scores, loss, accuracy = validate(config, loader, run, log, prefix)
+        predictions, scores, loss, accuracy = validate(validation_settings(config), loader, run, log, prefix)
     finally:
         loader.close()
     log.info(f"=> saving predictions to {evaluator.save(predictions, scores, folder)}")

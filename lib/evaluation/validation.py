@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -18,12 +19,12 @@ from ..core.transforms import transform_preds
 from ..utils.errors import RunError
 from ..utils.progress import progress_bar
 from ..visualization.poses import save_debug_images
-from .build import pose_settings
 from .report import AverageMeter, validation_line
 
 if TYPE_CHECKING:
-    from ..config.schema import Config
+    from ..config.schema import DebugConfig
     from ..core.predictor import PoseSettings, Run
+    from ..dataset.joints_dataset import Persons
     from ..dataset.loader import BatchLoader
 
 
@@ -60,65 +61,103 @@ def measure_on_host(
     return Measured(heatmaps, peaks, coords, maxvals[..., 0], loss)
 
 
-def validate(
-    config: Config, loader: BatchLoader, run: Run, log: logging.Logger, prefix: Path | None = None,
-    ranks: Gatherer | None = None,
-) -> tuple[np.ndarray, np.ndarray, float, float] | tuple[np.ndarray, np.ndarray, float, float]:
-    """Predictions for a whole data set, in its order.
+@dataclass(frozen=True)
+class ValidationSettings:
+    """What a validation depends on besides the weights.
 
-    loader: a BatchLoader over a JointsDataset, in order; run: crops -> heatmaps, see lib.core.predictor; one that has a
-    `measure` of its own, as PaddleRun has, keeps the heatmaps on the device.
-    prefix: file prefix for debug pictures, None for none.
-    ranks: the Ranks that share the data set, of which `loader` has this one's part: all get all predictions.
-    Returns predictions (N, K, 2) float32, 0-based picture pixels, maxvals (N, K), and the mean loss and accuracy, NaN
-    where no joint is annotated.
-    Memory beyond a batch grows by N * K * 3 floats only.
-    Raises RunError where the heatmaps are not finite: the highest of them would be drawn as the first pixel; or where a
-    person came twice or never, as of ranks that share wrongly: the figures would be of other persons.
+    pose: how heatmaps become keypoints; heatmap_size: (width, height); use_target_weight: joints that are not annotated
+    do not count in the loss; print_freq: batches between lines of the log; debug: the grids of images to save.
     """
-    dataset, settings = loader.dataset, pose_settings(config)
-    joint_count = len(dataset.skeleton.joints)
-    predictions = np.zeros((len(dataset), joint_count, 2), dtype=np.float32)
-    maxvals = np.zeros((len(dataset), joint_count), dtype=np.float32)
-    times, losses, scores = AverageMeter(), AverageMeter(), AverageMeter()
-    times_done = np.zeros(len(dataset), dtype=np.int32)
+
+    pose: PoseSettings
+    heatmap_size: tuple[int, int]
+    use_target_weight: bool
+    print_freq: int
+    debug: DebugConfig
+
+
+def validate(
+    settings: ValidationSettings, loader: BatchLoader, run: Run, log: logging.Logger, prefix: Path | None = None,
+    ranks: Gatherer | None = None,
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Predictions for a whole data set, in its order. Memory beyond a batch grows by N * K * 3 floats only.
+
+    Args:
+        loader: a BatchLoader over a JointsDataset, in order.
+        run: the network; a MeasuringRun, such as PaddleRun, keeps the heatmaps on the device.
+        prefix: file prefix for debug images, None for none.
+        ranks: the ranks that share the data set, of which `loader` has this one's part: all get all predictions.
+
+    Returns:
+        predictions (N, K, 2) float32, 0-based image pixels; maxvals (N, K); the mean loss and accuracy, NaN if no joint
+        is annotated.
+
+    Raises:
+        RunError: the heatmaps are not finite, or a person was predicted twice or not at all.
+    """
+    dataset = loader.dataset
+    collected = _Collected(len(dataset), len(dataset.skeleton.joints))
     with progress_bar(len(loader), "valid") as bar:
         start = time.perf_counter()
         for step, batch in enumerate(loader):
-            measured = _measure(run, batch, settings, config.loss.use_target_weight)
+            measured = _measure(run, batch, settings.pose, settings.use_target_weight)
             if not math.isfinite(measured.loss):
                 raise RunError(
                     f"the validation loss is {measured.loss} at step {step}: weights not finite, or far too large"
                 )
-            rows, size = batch["index"], config.model.extra.heatmap_size
-            _, mean, counted = peak_accuracy(measured.peaks, target_peaks(batch["horizontal"], batch["vertical"]), size)
-            losses.update(measured.loss, len(rows))
-            scores.update(mean, counted)
-            # validation does not augment: the persons' boxes are the crops'
-            predictions[rows] = transform_preds(
-                measured.coords, dataset.persons.center[rows], dataset.persons.scale[rows], size, settings.unbiased
-            )
-            maxvals[rows] = measured.maxvals
-            np.add.at(times_done, rows, 1)
-            times.update(time.perf_counter() - start)
+            collected.add(batch, measured, dataset.persons, settings)
+            collected.times.update(time.perf_counter() - start)
             start = time.perf_counter()
-            if step % config.print_freq == 0:
-                log.info(validation_line(step, len(loader), times, losses, scores))
+            if step % settings.print_freq == 0:
+                log.info(validation_line(step, len(loader), collected.times, collected.losses, collected.scores))
                 if prefix:
                     heatmaps = np.asarray(measured.heatmaps)
                     target = outer_product(batch["horizontal"], batch["vertical"])
-                    save_debug_images(config.debug, f"{prefix}_{step}", batch, target, heatmaps, dataset.skeleton)
+                    save_debug_images(settings.debug, f"{prefix}_{step}", batch, target, heatmaps, dataset.skeleton)
             bar.update()
     if ranks is not None and ranks.count > 1:
-        own, times_done = np.flatnonzero(times_done), ranks.add_up(times_done)
-        every = ranks.gather_rows(own)
-        predictions[every], maxvals[every] = ranks.gather_rows(predictions[own]), ranks.gather_rows(maxvals[own])
-        for meter in (losses, scores):
-            meter.total, meter.count = ranks.add_up([meter.total, meter.count])
-    _check_each_once(times_done, dataset.persons.pictures)
+        collected.gather(ranks)
+    _check_each_once(collected.times_done, dataset.persons.pictures)
     if not dataset.persons.visible.any():  # detected persons: nothing to compare heatmaps with
-        return predictions, maxvals, math.nan, math.nan
-    return predictions, maxvals, losses.average, scores.average
+        return collected.predictions, collected.maxvals, math.nan, math.nan
+    return collected.predictions, collected.maxvals, collected.losses.average, collected.scores.average
+
+
+class _Collected:
+    """What a validation of N persons with K joints has found so far."""
+
+    def __init__(self, person_count: int, joint_count: int) -> None:
+        self.predictions = np.zeros((person_count, joint_count, 2), dtype=np.float32)
+        self.maxvals = np.zeros((person_count, joint_count), dtype=np.float32)
+        self.times_done = np.zeros(person_count, dtype=np.int32)
+        self.times = AverageMeter()
+        self.losses = AverageMeter()
+        self.scores = AverageMeter()
+
+    def add(
+        self, batch: dict[str, np.ndarray], measured: Measured, persons: Persons, settings: ValidationSettings
+    ) -> None:
+        """Adds a batch. Validation does not augment: the persons' boxes are the crops'."""
+        rows = batch["index"]
+        size = settings.heatmap_size
+        _, mean, counted = peak_accuracy(measured.peaks, target_peaks(batch["horizontal"], batch["vertical"]), size)
+        self.losses.update(measured.loss, len(rows))
+        self.scores.update(mean, counted)
+        self.predictions[rows] = transform_preds(
+            measured.coords, persons.center[rows], persons.scale[rows], size, settings.pose.unbiased
+        )
+        self.maxvals[rows] = measured.maxvals
+        np.add.at(self.times_done, rows, 1)
+
+    def gather(self, ranks: Gatherer) -> None:
+        """Takes over what the other ranks have found."""
+        own = np.flatnonzero(self.times_done)
+        self.times_done = ranks.add_up(self.times_done)
+        every = ranks.gather_rows(own)
+        self.predictions[every] = ranks.gather_rows(self.predictions[own])
+        self.maxvals[every] = ranks.gather_rows(self.maxvals[own])
+        for meter in (self.losses, self.scores):
+            meter.total, meter.count = ranks.add_up([meter.total, meter.count])
 
 
 def _check_each_once(times_done: np.ndarray, pictures: list[str]) -> None:

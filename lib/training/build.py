@@ -5,11 +5,12 @@ from typing import Any
 
 import paddle
 
+from ..config.names import architecture_name
 from ..config.schema import Config, TrainConfig
 from ..core.loss import JointsMSELoss
 from ..dataset.build import build_dataset, build_loader
 from ..dataset.loader import BatchLoader
-from ..evaluation.build import build_evaluator
+from ..evaluation.build import build_evaluator, validation_settings
 from ..models.build import get_pose_net, load_pretrained
 from ..models.layouts import compile_network, set_cudnn, use_channels_last
 from ..models.sync_batch_norm import synchronize_batch_norm
@@ -20,7 +21,7 @@ from .optim import get_optimizer, get_scheduler, go_to_epoch
 from .precision import Precision
 from .ranks import Ranks
 from .train_step import Learner
-from .trainer import Trainer
+from .trainer import Trainer, TrainerSettings
 
 
 def make_trainer(config: Config, resume_from: str | None, ranks: Ranks | None = None) -> tuple[str, Trainer]:
@@ -55,7 +56,8 @@ def make_trainer(config: Config, resume_from: str | None, ranks: Ranks | None = 
         loaded = load_pretrained(learner.network, config.model)
         if learner.average:
             learner.average.begin(learner.network)
-    return loaded, Trainer(config, learner, scheduler, train_loader, valid_loader, evaluator, progress)
+    settings = trainer_settings(config)
+    return loaded, Trainer(settings, learner, scheduler, train_loader, valid_loader, evaluator, progress)
 
 
 def resume_training(
@@ -132,3 +134,16 @@ def take_begun(progress: dict[str, Any], train: TrainConfig, loader: BatchLoader
         return begun["steps"]
     progress.pop("begun", None)
     return 0
+
+
+def trainer_settings(config: Config) -> TrainerSettings:
+    """The TrainerSettings of a configuration."""
+    train = config.train
+    return TrainerSettings(
+        end_epoch=train.end_epoch,
+        accumulate=train.accumulate,
+        lr_type=train.lr_type,
+        print_freq=config.print_freq,
+        architecture=architecture_name(config.model),
+        validation=validation_settings(config),
+    )

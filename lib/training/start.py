@@ -43,7 +43,7 @@ def train_network(
     folder, log_file, scalar_folder = run_folder(config, experiment_file, "train")
     make_folder(scalar_folder)
     log = make_logger(log_file)
-    describe_start(trainer, folder, resume_from, device, loaded)
+    describe_start(config, trainer, folder, resume_from, device, loaded)
     batch_line = describe_batch(config.train, ranks, trainer.train_loader.sampler.left_out)
     lines = [device, loaded, auto_line, record_line, batch_line]
     for loader in (trainer.train_loader, trainer.valid_loader):
@@ -66,9 +66,10 @@ def choose_resume(asked: str | None, config: Config, experiment_file: str) -> tu
     return None, f"=> --resume_model auto: there is no checkpoint in {folder}: training from scratch"
 
 
-def describe_start(trainer: Trainer, folder: Path, resume_from: str | None, device: str, loaded: str) -> None:
+def describe_start(
+    config: Config, trainer: Trainer, folder: Path, resume_from: str | None, device: str, loaded: str
+) -> None:
     """Writes run.json and config.yaml into the run folder, before the first step."""
-    config = trainer.config
     ranks = trainer.learner.ranks
     if resume_from and trainer.progress["best"] is not None:
         bring_best(resume_from, folder)

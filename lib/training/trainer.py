@@ -16,12 +16,10 @@ from typing import Any, Protocol
 import numpy as np
 import paddle
 
-from ..config.names import architecture_name
-from ..config.schema import Config
 from ..dataset.loader import BatchLoader
 from ..evaluation.evaluators import Evaluator
 from ..evaluation.report import AverageMeter, draw_curves, picture_names, table_lines, train_line
-from ..evaluation.validation import validate
+from ..evaluation.validation import ValidationSettings, validate
 from ..models.paddle_network import PaddleRun, build_target
 from ..utils.errors import RunError
 from ..utils.files import write_json
@@ -40,6 +38,24 @@ class ScalarWriter(Protocol):
     def add_scalar(self, tag: str, value: float, step: int) -> None: ...
 
 
+@dataclass(frozen=True)
+class TrainerSettings:
+    """What the training loop depends on.
+
+    end_epoch: training ends before it; accumulate: batches that share a step of the optimizer; lr_type: whether the
+    schedule steps each epoch (MultiStepDecay) or each iteration (PolynomialDecay); print_freq: steps between lines of
+    the log; architecture: the table's first column; validation: how it validates, with the heatmap size and the grids
+    of images to save.
+    """
+
+    end_epoch: int
+    accumulate: int
+    lr_type: str
+    print_freq: int
+    architecture: str
+    validation: ValidationSettings
+
+
 @dataclass
 class Trainer:
     """Trains a network epoch by epoch and keeps what is needed to go on.
@@ -51,7 +67,7 @@ class Trainer:
     the training settings, the loss scaling, and what is done of an epoch that was begun.
     """
 
-    config: Config
+    settings: TrainerSettings
     learner: Learner
     scheduler: paddle.optimizer.lr.LRScheduler
     train_loader: BatchLoader
@@ -70,8 +86,8 @@ class Trainer:
         folder: the run's; scalars: an object with add_scalar(name, value, step), or None.
         """
         self.folder, self.log, self.scalars = Path(folder), log, scalars
-        if self.progress["epoch"] >= self.config.train.end_epoch:
-            done, end = self.progress["epoch"], self.config.train.end_epoch
+        if self.progress["epoch"] >= self.settings.end_epoch:
+            done, end = self.progress["epoch"], self.settings.end_epoch
             self.log.info(f"=> nothing left to train: {done} epochs are done and TRAIN.END_EPOCH is {end}")
         self.learner.begin()
         try:
@@ -83,12 +99,12 @@ class Trainer:
             self.valid_loader.close()
 
     def _run_epochs(self) -> None:
-        train = self.config.train
-        for epoch in range(self.progress["epoch"], train.end_epoch):
+        settings = self.settings
+        for epoch in range(self.progress["epoch"], settings.end_epoch):
             row = {"epoch": epoch, **self.train_epoch(epoch)}
-            if train.lr_type == "MultiStepDecay":
+            if settings.lr_type == "MultiStepDecay":
                 self.scheduler.step()
-            if epoch + 1 < train.end_epoch:
+            if epoch + 1 < settings.end_epoch:
                 self.train_loader.prepare(epoch + 1)  # while the network validates
             try:
                 with self.stop.at_once():
@@ -109,7 +125,8 @@ class Trainer:
 
     def train_epoch(self, epoch: int) -> dict[str, Any]:
         """One epoch of training, or what is left of it; returns its first rate, mean loss and accuracy."""
-        config, loader, begun = self.config, self.train_loader, self.progress.get("begun", {})
+        loader = self.train_loader
+        begun = self.progress.get("begun", {})
         meters = {name: AverageMeter() for name in ("time", "data", "lr", "loss", "accuracy")}
         for name in begun.keys() & meters:
             meters[name].total, meters[name].count = begun[name]
@@ -122,7 +139,7 @@ class Trainer:
             for step, batch in enumerate(loader, loader.skipped):
                 waited += time.perf_counter() - asked
                 self._warn_of_no_joint(batch, epoch, step)
-                is_said = step % config.print_freq == 0
+                is_said = step % self.settings.print_freq == 0
                 records.append(self._learn(step, batch, is_said))
                 is_stopped = self.stop.asked and self._ends_step(step)
                 if is_said or is_stopped or step == len(loader) - 1:
@@ -163,22 +180,23 @@ class Trainer:
 
     def _ends_step(self, step: int) -> bool:
         """Whether the optimizer steps after the step-th batch: TRAIN.ACCUMULATE batches share one of its steps."""
-        return (step + 1) % self.config.train.accumulate == 0 or step == len(self.train_loader) - 1
+        return (step + 1) % self.settings.accumulate == 0 or step == len(self.train_loader) - 1
 
     def _learn(self, step: int, batch: dict[str, np.ndarray], is_said: bool) -> StepRecord:
         """The step-th batch of an epoch through the learner."""
-        sampler, together = self.train_loader.sampler, self.config.train.accumulate
+        sampler, together = self.train_loader.sampler, self.settings.accumulate
         is_last, first = self._ends_step(step), step - step % together
         joined = sum(sampler.joined_rows(number) for number in range(first, min(first + together, len(sampler))))
         weight = self.learner.ranks.loss_weight(len(batch["index"]), joined)
-        record = self.learner.learn(batch, weight, is_last, keep_heatmaps=is_said and self.config.debug.debug)
-        if is_last and self.config.train.lr_type == "PolynomialDecay":
+        is_drawn = is_said and self.settings.validation.debug.debug
+        record = self.learner.learn(batch, weight, is_last, keep_heatmaps=is_drawn)
+        if is_last and self.settings.lr_type == "PolynomialDecay":
             self.scheduler.step()
         return record
 
     def _read(self, records: Sequence[StepRecord], meters: dict[str, Any], epoch: int, step: int) -> None:
         """Updates the meters by what the steps up to `step` left behind; raises RunError where a loss is not finite."""
-        every = read_records(records, self.config.model.extra.heatmap_size, self.learner.ranks)
+        every = read_records(records, self.settings.validation.heatmap_size, self.learner.ranks)
         for number, (record, figures) in enumerate(zip(records, every, strict=True), step + 1 - len(records)):
             if not math.isfinite(figures.loss):
                 rows = self.learner.ranks.gather_rows(record.index)
@@ -204,29 +222,31 @@ class Trainer:
             )
 
     def _save_debug(self, step: int, batch: dict[str, np.ndarray], heatmaps: paddle.Tensor | None) -> None:
-        if heatmaps is not None and self.config.debug.debug and self.learner.ranks.is_first:
-            target, skeleton = build_target(batch["horizontal"], batch["vertical"]), self.train_loader.dataset.skeleton
-            save_debug_images(
-                self.config.debug, self.folder / f"train_{step}", batch, target.numpy(), heatmaps.numpy(), skeleton
-            )
+        if heatmaps is not None and self.settings.validation.debug.debug and self.learner.ranks.is_first:
+            target = build_target(batch["horizontal"], batch["vertical"]).numpy()
+            skeleton = self.train_loader.dataset.skeleton
+            debug = self.settings.validation.debug
+            save_debug_images(debug, self.folder / f"train_{step}", batch, target, heatmaps.numpy(), skeleton)
 
     def validate_epoch(self, epoch: int) -> dict[str, Any]:
         """Validates after an epoch; returns loss, accuracy and, on the first rank, the evaluator's results."""
         network, average, ranks = self.learner.network, self.learner.average, self.learner.ranks
-        prefix = self.folder / "val" if self.config.debug.debug and ranks.is_first else None
+        prefix = self.folder / "val" if self.settings.validation.debug.debug and ranks.is_first else None
         with average.applied(network) if average else contextlib.nullcontext():
             ranks.share_state(dict(network.named_buffers()))
-            run = PaddleRun(network, self.config.dataset.pixel_scale)
-            predictions, scores, loss, score = validate(self.config, self.valid_loader, run, self.log, prefix, ranks)
+            run = PaddleRun(network, self.learner.pixel_scale)
+            predictions, scores, loss, score = validate(
+                self.settings.validation, self.valid_loader, run, self.log, prefix, ranks
+            )
         row: dict[str, Any] = {"valid_loss": loss, "valid_accuracy": score}
         if ranks.is_first:
             row["results"] = self.evaluator.evaluate(predictions, scores)
-            for line in table_lines(architecture_name(self.config.model), row["results"]):
+            for line in table_lines(self.settings.architecture, row["results"]):
                 self.log.info(line)
         return row
 
     def _say(self, epoch: int, step: int, steps: int, meters: dict[str, Any]) -> None:
-        left = (self.config.train.end_epoch - epoch) * steps - step - 1
+        left = (self.settings.end_epoch - epoch) * steps - step - 1
         now = time.strftime("%Y-%m-%d %H:%M:%S")
         meters["speed"] = meters["persons"] / meters["time"].value
         self.log.info(f"{now}\t{train_line(epoch, step, steps, meters, left * meters['time'].average)}")

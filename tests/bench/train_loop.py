@@ -33,7 +33,7 @@ def bare_seconds(trainer, batch, steps):
 
     from lib.models.paddle_network import build_target, normalize_crops
 
-    images = normalize_crops(batch["crop"], trainer.config.dataset.pixel_scale)
+    images = normalize_crops(batch["crop"], trainer.learner.pixel_scale)
     weight = paddle.to_tensor(batch["target_weight"])
     target = build_target(batch["horizontal"], batch["vertical"])
     trainer.learner.network.train()

@@ -27,6 +27,7 @@ from lib.config.config import read_config
 from lib.core.skeletons import MPII
 from lib.dataset.build import build_loader
 from lib.dataset.joints_dataset import JointsDataset, Persons, SampleSettings
+from lib.evaluation.build import validation_settings
 from lib.evaluation.validation import validate
 from lib.utils.runtime import run_script
 
@@ -49,7 +50,9 @@ def grow(count, picture):
     settings = SampleSettings(model.image_size, model.extra.heatmap_size, model.extra.sigma)
     dataset = JointsDataset(Persons([picture] * count, center, scale, joints, visible), MPII, settings)
     before, start = peak_bytes(), time.perf_counter()
-    predictions, scores, _, _ = validate(config, build_loader(config, dataset, False), pick_pixels, logging.getLogger())
+    predictions, scores, _, _ = validate(
+        validation_settings(config), build_loader(config, dataset, False), pick_pixels, logging.getLogger()
+    )
     seconds = time.perf_counter() - start
     return {"before": before, "after": peak_bytes(), "floats": predictions.nbytes + scores.nbytes, "seconds": seconds}
 

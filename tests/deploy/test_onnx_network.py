@@ -279,7 +279,7 @@ class Quiet(list):
 @pytest.mark.parametrize("flip_test", [True, False])
 def test_valid_py_scores_an_onnx_file_as_the_same_network_in_paddle(paddle, valid, tmp_path, flip_test):
     from lib.dataset.build import build_dataset, build_loader
-    from lib.evaluation.build import build_evaluator
+    from lib.evaluation.build import build_evaluator, validation_settings
     from lib.evaluation.validation import validate
     from lib.models.paddle_network import PaddleRun
 
@@ -292,7 +292,7 @@ def test_valid_py_scores_an_onnx_file_as_the_same_network_in_paddle(paddle, vali
     config = read_config(valid.experiment, {"TEST.FLIP_TEST": flip_test})
     dataset = build_dataset(config, training=False)
     predictions, scores, loss, _ = validate(
-        config, build_loader(config, dataset, training=False), PaddleRun(network), Quiet()
+        validation_settings(config), build_loader(config, dataset, training=False), PaddleRun(network), Quiet()
     )
     np.testing.assert_allclose(scipy.io.loadmat(folder / "pred.mat")["preds"] - 1, predictions, atol=0.01)
     report = json.loads((folder / "results.json").read_text())

@@ -10,7 +10,7 @@ import pytest
 
 from lib.config.config import read_config
 from lib.dataset.build import build_dataset, build_loader
-from lib.evaluation.build import build_evaluator
+from lib.evaluation.build import build_evaluator, validation_settings
 from lib.evaluation.validation import validate
 from lib.models.paddle_network import PaddleRun
 
@@ -76,7 +76,7 @@ def test_five_real_persons_are_predicted_as_by_the_original(
     loader = build_loader(config, build_dataset(config, training=False), training=False)
     crops = np.ascontiguousarray(recorded["input_bgr_uint8"].transpose(0, 2, 3, 1))
     run, log = KeepingRun(network), logging.getLogger("quiet")
-    predictions, maxvals, loss, score = validate(config, RecordedCrops(loader, crops), run, log)
+    predictions, maxvals, loss, score = validate(validation_settings(config), RecordedCrops(loader, crops), run, log)
 
     suffix = "_flip" if flip_test else ""
     expected = recorded[f"heatmap{suffix}"]
@@ -119,7 +119,7 @@ def coco_run(root, shared, seeded_network):
     loader = build_loader(config, build_dataset(config, training=False), training=False)
     evaluator = build_evaluator(config, loader.dataset.persons)
     run = KeepingRun(seeded_network(50, 17, 3))
-    predictions, maxvals, _, _ = validate(config, loader, run, logging.getLogger("quiet"))
+    predictions, maxvals, _, _ = validate(validation_settings(config), loader, run, logging.getLogger("quiet"))
     results = evaluator.results(predictions, maxvals)
     return SimpleNamespace(heatmaps=run.heatmaps[0], predictions=predictions, maxvals=maxvals, results=results,
                            figures=evaluator.evaluate_results(results))  # fmt: skip

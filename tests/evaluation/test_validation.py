@@ -13,6 +13,7 @@ from lib.config.config import read_config
 from lib.core.skeletons import MPII
 from lib.dataset.build import build_loader
 from lib.dataset.joints_dataset import JointsDataset, Persons, SampleSettings
+from lib.evaluation.build import validation_settings
 from lib.evaluation.validation import validate
 from lib.utils.errors import RunError
 
@@ -35,7 +36,9 @@ def peak_of_validation(config, picture, count):
     loader = loader_of(config, picture, count)
     tracemalloc.start()
     try:
-        predictions, maxvals, _, _ = validate(config, loader, pick_pixels, logging.getLogger("nobody"))
+        predictions, maxvals, _, _ = validate(
+            validation_settings(config), loader, pick_pixels, logging.getLogger("nobody")
+        )
         return tracemalloc.get_traced_memory()[1], predictions.nbytes + maxvals.nbytes
     finally:
         tracemalloc.stop()
@@ -67,7 +70,7 @@ def test_each_person_must_be_predicted_once(config, picture, batches, complaint)
     loader = loader_of(config, picture, 5)
     loader.sampler = batches
     with pytest.raises(RunError, match=complaint) if complaint else contextlib.nullcontext():
-        predictions, _, _, _ = validate(config, loader, pick_pixels, logging.getLogger("nobody"))
+        predictions, _, _, _ = validate(validation_settings(config), loader, pick_pixels, logging.getLogger("nobody"))
         assert predictions.shape == (5, 16, 2)
 
 
@@ -97,7 +100,9 @@ def test_each_person_must_be_predicted_by_one_rank(config, picture, others, comp
     loader = loader_of(config, picture, 5)
     loader.sampler = [[0, 1]]
     with pytest.raises(RunError, match=complaint) if complaint else contextlib.nullcontext():
-        validate(config, loader, pick_pixels, logging.getLogger("nobody"), ranks=TwoRanks(others, 5))
+        validate(
+            validation_settings(config), loader, pick_pixels, logging.getLogger("nobody"), ranks=TwoRanks(others, 5)
+        )
 
 
 def test_memory_beyond_a_batch_grows_by_three_floats_a_joint_only(config, picture):

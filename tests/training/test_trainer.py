@@ -450,6 +450,7 @@ class TestValidation:
         """Validates with a network over the toy's training persons; returns the predictions."""
         from lib.dataset.build import build_dataset
         from lib.dataset.loader import BatchLoader, EpochSampler
+        from lib.evaluation.build import validation_settings
         from lib.evaluation.validation import validate
         from lib.models.paddle_network import PaddleRun
 
@@ -458,7 +459,7 @@ class TestValidation:
             dataset = build_dataset(config, training=False)
             loader = BatchLoader(dataset, EpochSampler(len(dataset), batch_size, shuffle, seed=3), workers)
             try:
-                return dataset, validate(config, loader, PaddleRun(network), Lines())
+                return dataset, validate(validation_settings(config), loader, PaddleRun(network), Lines())
             finally:
                 loader.close()
 
@@ -485,15 +486,16 @@ class TestValidation:
 
     def test_where_no_joint_is_annotated_loss_and_accuracy_are_not_known(self, config_of):
         from lib.dataset.build import build_dataset, build_loader
+        from lib.evaluation.build import validation_settings
         from lib.evaluation.validation import validate
 
         config = config_of({"TEST.FLIP_TEST": False})
         dataset = build_dataset(config, training=False)
         loader = build_loader(config, dataset, training=False)
         heatmaps = np.random.default_rng(0).random((4, 16, 16, 16), dtype=np.float32)
-        known = validate(config, loader, lambda crops: heatmaps, Lines())
+        known = validate(validation_settings(config), loader, lambda crops: heatmaps, Lines())
         dataset.persons.visible[:] = 0  # as of detected persons
-        unknown = validate(config, loader, lambda crops: heatmaps, Lines())
+        unknown = validate(validation_settings(config), loader, lambda crops: heatmaps, Lines())
         assert all(map(math.isfinite, known[2:])) and all(map(math.isnan, unknown[2:]))
         np.testing.assert_array_equal(unknown[0], known[0])
         np.testing.assert_array_equal(unknown[1], known[1])
