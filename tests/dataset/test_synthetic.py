@@ -8,7 +8,7 @@ import pytest
 from scipy.io import loadmat
 
 from lib.core.skeletons import MPII_MAT_JOINTS
-from lib.dataset.synthetic import people
+from lib.dataset.synthetic import people, scene
 from lib.dataset.synthetic import pictures as synthetic
 from lib.utils.errors import UserError
 
@@ -34,9 +34,9 @@ def bare(monkeypatch):
     """Pictures with people on black alone: arms stretched out, the right side red, the left blue, the rest black."""
     look = people.Appearance((0, 0, 0), (0, 0, 0), (0, 0, 0), ((0, 0, 255), (255, 0, 0)), 1.0)
     monkeypatch.setattr(people, "sample_appearance", lambda rng: look)
-    monkeypatch.setattr(people, "draw_background", lambda rng, size: np.zeros((size[1], size[0], 3), np.uint8))
-    monkeypatch.setattr(people, "draw_occluders", lambda rng, picture, persons: None)
-    monkeypatch.setattr(people, "add_camera_effects", lambda rng, picture: picture)
+    monkeypatch.setattr(scene, "draw_background", lambda rng, size: np.zeros((size[1], size[0], 3), np.uint8))
+    monkeypatch.setattr(scene, "draw_occluders", lambda rng, picture, persons: None)
+    monkeypatch.setattr(scene, "add_camera_effects", lambda rng, picture: picture)
     monkeypatch.setattr(people, "PLACE_JITTER", -0.05)
     stretched = {"arm_out": (90, 90, 90), "elbow_bend": (0, 0, 0)}
     monkeypatch.setattr(people, "LIMB_ANGLES", people.LIMB_ANGLES | stretched)
@@ -84,7 +84,7 @@ def test_limb_ends_and_head_box_are_at_the_joints():
     canvas = np.zeros((360, 300, 3), np.uint8)
     people.draw_person(canvas, person)
     bare_head = np.zeros((360, 300, 3), np.uint8)
-    people._fill_hull(bare_head, *person.head_circles(), red)
+    people.fill_hull(bare_head, *person.head_circles(), red)
     rows, columns = np.nonzero(bare_head[..., 2] > 127)
     (left, top), (right, bottom) = person.head_box()
     assert np.allclose([columns.min(), columns.max(), rows.min(), rows.max()], [left, right, top, bottom], atol=1)

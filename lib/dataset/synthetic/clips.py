@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from .motion import Camera, Walker
-from .people import draw_background, draw_person, random_colour
+from .people import draw_person, random_colour
+from .scene import draw_background
 
 if TYPE_CHECKING:
     from .people import Person

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from ...core.skeletons import MPII_MAT_JOINTS
 from ...utils.errors import RunError, UserError
 from ...utils.parser import OneLineParser
-from .people import draw_picture
+from .scene import draw_picture
 
 if TYPE_CHECKING:
     from .people import Person
