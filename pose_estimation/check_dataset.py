@@ -37,7 +37,7 @@ def main() -> None:
     folder = Path(arguments.output or Path(config.output_dir) / "check" / Path(arguments.cfg).stem)
     log, problems = make_logger(), len(lines)
     for name, training in present:
-        if not has_ground_truth(config, name, training):
+        if not has_ground_truth(config, name):
             lines.append(f"=> {name} has no ground truth: nothing to check")
             continue
         new_lines, count = check_set(config, name, training, folder, arguments.samples)

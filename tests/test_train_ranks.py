@@ -82,5 +82,3 @@ def test_the_table_of_two_ranks_is_that_of_one_process_to_the_last_digit(runs):
     assert last["results"] == alone["results"]
     assert last["valid_loss"] == pytest.approx(alone["conditions"]["loss"], rel=1e-12)
     assert last["valid_accuracy"] == pytest.approx(alone["conditions"]["accuracy"], rel=1e-12)
-
-

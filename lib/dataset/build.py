@@ -1,4 +1,4 @@
-"""From the configuration to data sets, loaders and evaluators. No Paddle here."""
+"""From the configuration to data sets and loaders."""
 
 from __future__ import annotations
 
@@ -6,38 +6,33 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.skeletons import SKELETONS
 from ..utils.errors import UserError
 from .augment import Augmentation
 from .checks.left_right import refuse_mirrored
-from .coco import annotated_persons, detected_persons, picture_paths
-from .coco_truth import annotation_path, read_truth
 from .crop_cache.cache import open_cache
+from .forms import FORMS, AnnotationForm, COCOForm
 from .joints_dataset import JointsDataset, SampleSettings, select_data
 from .loader import BatchLoader, TrainingShare, ValidationShare
-from .mpii import read_mpii
-from .posetrack import annotation_folder, posetrack_of_coco, read_posetrack
 
 if TYPE_CHECKING:
     from ..config.schema import Config
-    from ..core.skeletons import Skeleton
-    from .coco_truth import CocoTruth
     from .joints_dataset import Persons
+
+
+def annotation_form(config: Config) -> AnnotationForm:
+    """The AnnotationForm of DATASET.DATASET."""
+    data = config.dataset
+    return FORMS[data.dataset](config.dataset_root, config.skeleton, config.model.image_size, data.data_format)
 
 
 def read_persons(config: Config, training: bool) -> Persons:
     """The Persons of DATASET.TRAIN_SET or TEST_SET. Raises UserError for bad or missing annotations."""
-    data, skeleton = config.dataset, config.skeleton
-    image_set = data.train_set if training else data.test_set
-    if data.dataset == "mpii":
-        count = len(skeleton.joints)
-        persons = read_mpii(config.dataset_root, image_set, count, data.data_format, skeleton.indices)
-    elif data.dataset == "posetrack18":
-        if data.data_format == "zip":
-            raise UserError("DATASET.DATA_FORMAT: zip is not for PoseTrack18, whose pictures are read from folders")
-        persons = read_posetrack(config.dataset_root, image_set, skeleton, config.model.image_size)
-    else:
-        persons = _read_coco(config, image_set, skeleton, detected=not training and not config.test.use_gt_bbox)
+    data = config.dataset
+    test = config.test
+    form = annotation_form(config)
+    if isinstance(form, COCOForm) and not training and not test.use_gt_bbox:
+        return form.detected_persons(data.test_set, test.coco_bbox_file, test.image_thre)
+    persons = form.persons(data.train_set if training else data.test_set)
     if training and data.select_data:
         persons = select_data(persons)
         if not len(persons):
@@ -45,34 +40,10 @@ def read_persons(config: Config, training: bool) -> Persons:
     return persons
 
 
-def _read_coco(config: Config, image_set: str, skeleton: Skeleton, detected: bool) -> Persons:
-    truth, size = read_coco_truth(config, image_set), config.model.image_size
-    pictures = picture_paths(config.dataset_root, image_set, truth, config.dataset.data_format)
-    if not detected:
-        return annotated_persons(truth, size, pictures)
-    test = config.test
-    return detected_persons(truth, test.coco_bbox_file, len(skeleton.joints), size, pictures, test.image_thre)
-
-
 def annotation_file(config: Config, training: bool) -> Path:
     """Path of the annotations of DATASET.TRAIN_SET or TEST_SET, whether it is there or not; PoseTrack's is a folder."""
     data = config.dataset
-    image_set = data.train_set if training else data.test_set
-    if data.dataset == "coco":
-        return annotation_path(config.dataset_root, image_set)
-    if data.dataset == "posetrack18":
-        return annotation_folder(config.dataset_root, image_set)
-    return config.dataset_root / "annot" / f"{image_set}.json"
-
-
-def read_coco_truth(config: Config, image_set: str) -> CocoTruth:
-    path = annotation_path(config.dataset_root, image_set)
-    if config.skeleton is not SKELETONS["posetrack18"]:
-        return read_truth(path, config.skeleton)
-    truth = read_truth(path, SKELETONS["coco"])  # to train on before PoseTrack itself, as the paper does
-    for record in truth.annotations:
-        record["keypoints"] = posetrack_of_coco(record["keypoints"].reshape(1, -1, 3)).ravel()
-    return truth
+    return annotation_form(config).annotation_path(data.train_set if training else data.test_set)
 
 
 def build_dataset(config: Config, training: bool) -> JointsDataset:
@@ -119,11 +90,3 @@ def build_loader(config: Config, dataset: JointsDataset, training: bool, rank: i
     else:
         sampler = ValidationShare(len(dataset), config.test.batch_size, rank, count)
     return BatchLoader(dataset, sampler, config.workers)
-
-
-
-
-
-
-
-

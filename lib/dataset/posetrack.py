@@ -100,9 +100,3 @@ def posetrack_of_coco(keypoints: np.ndarray) -> np.ndarray:
         else:
             result[:, place] = keypoints[:, COCO.joints.index(name)]
     return result
-
-
-
-
-
-

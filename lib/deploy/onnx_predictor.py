@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import onnxruntime
 
 
-
 class OnnxPosePredictor(PosePredictor):
     """The joints of people in a picture (see PosePredictor.predict) by an ONNX file.
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.predictor import PoseSettings
-from ..core.skeletons import SKELETONS
-from ..dataset.build import read_coco_truth, read_persons
+from ..dataset.build import annotation_form, read_persons
+from ..dataset.forms import COCOForm
 from ..dataset.mpii import LAYOUT
 from ..utils.errors import UserError
 from .coco_evaluator import COCOEvaluator, Suppression
@@ -42,11 +42,7 @@ SAME_PERSON = 2.0  # pixels: sources round, or count from 0
 
 def metric_of(config: Config) -> str:
     """TEST.METRIC with auto decided: what the annotations and the skeleton can support."""
-    if config.test.metric != "auto":
-        return config.test.metric
-    if config.dataset.dataset == "coco":
-        return "ap" if config.skeleton.sigmas else "pck"
-    return "pckh" if config.dataset.dataset == "mpii" and config.skeleton is SKELETONS["mpii"] else "pck"
+    return annotation_form(config).default_metric() if config.test.metric == "auto" else config.test.metric
 
 
 def build_evaluator(config: Config, persons: Persons | None = None) -> Evaluator:
@@ -56,13 +52,16 @@ def build_evaluator(config: Config, persons: Persons | None = None) -> Evaluator
         None where only saved predictions are scored.
     Raises UserError where the ground truth is missing, of another kind or of other persons.
     """
-    metric, test = metric_of(config), config.test
-    truth = read_coco_truth(config, config.dataset.test_set) if config.dataset.dataset == "coco" else None
-    if metric == "ap" or (truth and not truth.annotations):
-        suppression = Suppression(test.in_vis_thre, test.oks_thre, test.soft_nms)
-        assert truth is not None  # metric ap is for COCO's form only
-        return COCOEvaluator(truth, persons, config.skeleton, suppression, config.dataset.test_set)
-    if config.dataset.dataset == "mpii" and config.dataset.test_set == "test":
+    metric = metric_of(config)
+    test = config.test
+    image_set = config.dataset.test_set
+    form = annotation_form(config)
+    if isinstance(form, COCOForm):
+        truth = form.ground_truth(image_set)
+        if metric == "ap" or not truth.annotations:
+            suppression = Suppression(test.in_vis_thre, test.oks_thre, test.soft_nms)
+            return COCOEvaluator(truth, persons, config.skeleton, suppression, image_set)
+    elif not form.has_ground_truth(image_set):
         return MatPredictions()
     if metric == "pckh":
         return _build_pckh(config, persons)

@@ -35,10 +35,6 @@ class AverageMeter:
         self.count += count
 
 
-
-
-
-
 def table_lines(architecture: str, results: dict[str, float]) -> list[str]:
     """The markdown table of one row of results."""
     columns = [name for name in results if not name.startswith("true_")]

@@ -146,8 +146,6 @@ def evaluate_sequences(
     return evaluator.evaluate()
 
 
-
-
 def _distances(truth: PoseFrame, predicted: PoseFrame, shown: np.ndarray, guessed: np.ndarray) -> np.ndarray:
     """(N, M, K) in head sizes of true people to predicted ones; NaN where one of the two has no such joint."""
     steps = truth.joints[:, None] - predicted.joints[None]

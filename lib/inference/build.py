@@ -50,8 +50,6 @@ def open_network(config: Config, gpu_asked: bool = False) -> tuple[Run, list[str
     return PaddleRun(network, config.dataset.pixel_scale), [line for line in lines if line]
 
 
-
-
 def build_predictor(config: Config, run: Run) -> PosePredictor:
     """The PosePredictor of a configuration around a `run` function."""
     return PosePredictor(run, pose_settings(config))

@@ -43,5 +43,3 @@ def set_cudnn(benchmark: bool, deterministic: bool) -> None:
     """
     if paddle.get_device() != "cpu":
         paddle.set_flags({"FLAGS_cudnn_exhaustive_search": benchmark, "FLAGS_cudnn_deterministic": deterministic})
-
-

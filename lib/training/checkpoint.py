@@ -45,12 +45,6 @@ def _written(state: dict[str, Any], path: str | os.PathLike[str], run: bytes = N
         yield
 
 
-
-
-
-
-
-
 def _parameter_names(network: paddle.nn.Layer) -> dict[str, str]:
     """{Paddle's own name: ours} of the parameters; Paddle numbers its names (conv2d_0.w_0) through a whole process."""
     return {parameter.name: name for name, parameter in network.named_parameters()}

@@ -167,7 +167,6 @@ def _can_be_saved(value):
         return False
 
 
-
 def both_mat(path):
     evaluator = PCKhEvaluator(path, MPII)
     evaluator.evaluate(np.ones((2, 16, 2)))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ...config.schema import Config
 from ...utils.runtime import make_folder, replacing
-from ..build import annotation_file, read_persons
+from ..build import annotation_file, annotation_form, read_persons
 from .check import check_persons
 from .report import check_lines, check_record, draw_persons, evenly_spread, name_drawn, suspicious
 
@@ -33,11 +33,9 @@ def sets_to_check(config: Config, chosen: str | None) -> tuple[list[tuple[str, b
     return (present, lines) if present else (list(named.items()), [])
 
 
-def has_ground_truth(config: Config, name: str, training: bool) -> bool:
+def has_ground_truth(config: Config, name: str) -> bool:
     """Whether a set has joints to check: the test sets of COCO and MPII have none."""
-    if config.dataset.dataset == "mpii":
-        return name != "test"
-    return not annotation_file(config, training).name.startswith("image_info")
+    return annotation_form(config).has_ground_truth(name)
 
 
 def check_set(config: Config, name: str, training: bool, folder: Path, samples: int) -> tuple[list[str], int]:

@@ -245,13 +245,3 @@ def sample_person(
     place[0] = np.clip(place[0], picture_size[0] / 2 - slack[0], picture_size[0] / 2 + slack[0])
     points = seen[:, :2] + place - (low + high) / 2
     return Person(points, seen[:, 2] / stature, stature, float(angles["yaw"]), sample_appearance(rng))
-
-
-
-
-
-
-
-
-
-

@@ -205,5 +205,3 @@ def main(argv: list[str] | None = None) -> None:
         raise RunError(f"cannot write {output}: {error}") from error
     numbers = "{training_persons} people in {training_pictures} pictures to train on, {validation_persons} in "
     print(f"=> {output}: " + (numbers + "{validation_pictures} to validate on").format(**counts))
-
-
