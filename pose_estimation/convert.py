@@ -31,10 +31,10 @@ def parse_arguments() -> argparse.Namespace:
         "--backbone-only", action="store_true", help="write a bare ResNet to give as MODEL.PRETRAINED, without any head"
     )
     parser.add_argument(
-        "--color-order", choices=("bgr", "rgb"), help="of the pictures the weights expect (default: by their kind)"
+        "--color-order", choices=("bgr", "rgb"), help="channel order that the weights expect (default: by their kind)"
     )
     parser.add_argument(
-        "--pixel-scale", type=positive, metavar="N", help="what the pixels are divided by: 255, or 1 for nothing"
+        "--pixel-scale", type=positive, metavar="N", help="pixels are divided by this: 255, or 1 for none"
     )
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="override the experiment: MODEL.DEPTH 101")
     return parser.parse_intermixed_args()

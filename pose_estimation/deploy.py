@@ -30,9 +30,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--width", type=count, metavar="PIXELS", help=about.format("width"))
     parser.add_argument("--height", type=count, metavar="PIXELS", help=about.format("height"))
     parser.add_argument("--flip-test", action="store_true", help="average with the mirrored picture")
-    about = "where it runs (default %(default)s: CUDA where ONNX Runtime has it, or the CPU)"
+    about = "execution provider (default %(default)s: CUDA if ONNX Runtime has it, else the CPU)"
     parser.add_argument("--provider", default="auto", choices=("auto", *PROVIDERS), help=about)
-    about = "persons that go through the network at once (default %(default)s)"
+    about = "persons per batch (default %(default)s)"
     parser.add_argument("--batch_size", "--batch-size", type=count, default=8, metavar="N", help=about)
     add_result_options(parser, "output/deploy")
     add_track_flag(parser)
@@ -42,12 +42,12 @@ def parse_arguments() -> argparse.Namespace:
 
 def add_assumptions(parser: argparse.ArgumentParser) -> None:
     """The options that stand for the metadata of models without any."""
-    group = parser.add_argument_group("for models that do not say it themselves")
+    group = parser.add_argument_group("for models without metadata")
     group.add_argument("--dataset", metavar="NAME", help="the joints: coco, mpii, or a skeleton's JSON file")
-    about = "of the three channels after the division (default: ImageNet's)"
+    about = "per channel, after the division (default: ImageNet's)"
     group.add_argument("--mean", nargs=3, type=number, metavar="N", help=about)
     group.add_argument("--std", nargs=3, type=positive, metavar="N", help=about)
-    about = "what pixels are divided by (default 255)"
+    about = "pixels are divided by this (default 255)"
     group.add_argument("--pixel-scale", type=positive, metavar="N", help=about)
     group.add_argument("--rgb", action="store_const", const=True, help="the model wants RGB pictures (default: BGR)")
 

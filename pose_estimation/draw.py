@@ -17,15 +17,15 @@ from lib.utils.runtime import make_folder, make_logger, run_script
 
 def parse_arguments() -> argparse.Namespace:
     parser = OneLineParser(description=__doc__, allow_abbrev=False)
-    about = "the picture, video, folder or pattern in quotes that the poses are of"
+    about = "the image, video, folder or quoted pattern that the poses belong to"
     parser.add_argument("--img-file", "--img", "--video", metavar="PATH", required=True, help=about)
     about = "a JSON list in COCO's result form (image_id: a picture's number or name), or the .jsonl of a video"
     parser.add_argument("--pose-file", metavar="JSON", required=True, help=about)
-    about = "draw joints from this score on (default %(default)s)"
+    about = "minimum keypoint score to draw (default %(default)s)"
     parser.add_argument("--kpt-thr", type=number, default=0.2, metavar="SCORE", help=about)
-    about = "draw people from this score on (default %(default)s)"
+    about = "minimum person score to draw (default %(default)s)"
     parser.add_argument("--person-thr", type=number, default=0.0, metavar="SCORE", help=about)
-    about = "the joints, where the file does not name them or they have no limbs: coco, mpii, or a skeleton's JSON file"
+    about = "the skeleton, if the file does not name its joints: coco, mpii, or a JSON file"
     parser.add_argument("--dataset", metavar="NAME", help=about)
     about = "where <name>_pose.jpg and .mp4 go (default %(default)s)"
     parser.add_argument("--output", metavar="DIR", default="output/draw", help=about)

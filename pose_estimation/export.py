@@ -30,16 +30,16 @@ def parse_arguments() -> tuple[argparse.Namespace, Config]:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--model-file", "--model", metavar="FILE", help="weights (.pdparams) or a checkpoint (.pdckpt)")
     parser.add_argument("--output", metavar="X.onnx", help=f"default {FLOAT_OUTPUT}, with --int8 {INT8_OUTPUT}")
-    parser.add_argument("--fixed", action="store_true", help="one picture of MODEL.IMAGE_SIZE, not any number and size")
+    parser.add_argument("--fixed", action="store_true", help="fix the batch to 1 and the input to MODEL.IMAGE_SIZE")
     parser.add_argument(
         "--opset", type=int, default=DEFAULT_OPSET, metavar="N", choices=OPSETS,
         help=f"ONNX's version, {OPSETS[0]} to {OPSETS[-1]}; default {DEFAULT_OPSET}, read by most runtimes",
     )  # fmt: skip
     parser.add_argument("--merge-flip", action="store_true", help="put the flip test into the graph")
-    parser.add_argument("--int8", action="store_true", help="weights and values of 8 bits; needs --calib")
+    parser.add_argument("--int8", action="store_true", help="quantize to 8 bits; needs --calib")
     parser.add_argument(
         "--calib", metavar="DATASET_YAML",
-        help="the experiment whose training persons give the ranges of values, and whose validation set the scores",
+        help="experiment whose training set is used for calibration and whose validation set for the scores",
     )  # fmt: skip
     about = "number of training persons used for calibration (default: 96)"
     parser.add_argument("--calib-persons", type=int, default=96, metavar="N", help=about)

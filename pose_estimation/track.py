@@ -28,7 +28,7 @@ def parse_arguments() -> argparse.Namespace:
     about = "average with the mirrored picture"
     parser.add_argument("--flip-test", action=argparse.BooleanOptionalAction, help=about)
     parser.add_argument("--gpus", help="the CUDA GPU to use, such as 0; cpu for none")
-    about = "persons that go through the network at once"
+    about = "persons per batch"
     parser.add_argument("--batch_size", "--batch-size", type=count, metavar="N", help=about)
     parser.add_argument("--output", metavar="DIR", default="output/track", help="for results (default %(default)s)")
     add_box_options(parser)

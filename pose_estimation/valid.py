@@ -16,7 +16,7 @@ def parse_arguments() -> tuple[argparse.Namespace, Config]:
     about = "weights (.pdparams), a checkpoint (.pdckpt), or .onnx"
     parser.add_argument("--model-file", "--model", metavar="FILE", help=about)
     parser.add_argument("--flip-test", action=on_or_off, help="average with the mirrored picture (TEST.FLIP_TEST)")
-    parser.add_argument("--post-process", action=on_or_off, help="go on from the highest pixel as TEST.DECODE says")
+    parser.add_argument("--post-process", action=on_or_off, help="refine the highest pixel as TEST.DECODE says")
     parser.add_argument("--shift-heatmap", action=on_or_off, help="shift the mirrored heatmaps (TEST.SHIFT_HEATMAP)")
     detected = "COCO: detected boxes, those of --coco-bbox-file (TEST.USE_GT_BBOX false)"
     parser.add_argument("--use-detect-bbox", action="store_const", const=False, help=detected)

@@ -208,7 +208,7 @@ class TestPaddlesWeights:
         code, said, error = run("valid", "--model-file", port, "DATASET.PIXEL_SCALE", "1")
         assert (code, error) == (0, "")
         assert f"=> loaded 117 of 117 weights from {port}; 0 unused" in said
-        assert f"=> nothing beside {port} says what pictures it expects: is this experiment its own?" in said
+        assert f"=> nothing beside {port} says what images it expects: the preprocessing is not verified" in said
         assert "| 64x64_pose_resnet_18_d16d16d16 |" in said
 
     def test_they_are_taken_for_the_earlier_ports(self, convert, port, weights):

@@ -159,7 +159,7 @@ def test_a_model_of_another_number_of_joints_than_the_data_set_is_one_line(deplo
         (["--width", "0"], 2, "argument --width: expected a whole number above 0, got 0"),
         (["--width", "650"], 2, "give a --width that is a multiple of 32"),
         (["--std", "1", "0", "1"], 2, "argument --std: expected a number above 0, got 0"),
-        (["--mean", "0", "0", "0"], 2, "are for files that do not"),
+        (["--mean", "0", "0", "0"], 2, "has metadata with its joints"),
         (["--model", "nowhere.onnx"], 2, "there is no model file nowhere.onnx"),
         (["--img", "nowhere.png"], 2, "cannot read the picture nowhere.png"),
         (["--bbox", "5", "5", "0", "10"], 2, "width and height above 0"),

@@ -33,8 +33,8 @@ def make_parser(description: str | None) -> OneLineParser:
     parser = make_experiment_parser(description)
     parser.add_argument("--gpus", help="the CUDA GPU to use, such as 0; cpu for none (default: GPUS of the experiment)")
     parser.add_argument("--workers", type=int, help="loader processes; 0 loads in the main process")
-    parser.add_argument("--frequent", type=int, metavar="STEPS", help="log every so many steps (PRINT_FREQ)")
-    about = "persons in a batch (TRAIN.BATCH_SIZE, or TEST.)"
+    parser.add_argument("--frequent", type=int, metavar="STEPS", help="steps between lines of the log (PRINT_FREQ)")
+    about = "persons per batch (TRAIN.BATCH_SIZE or TEST.BATCH_SIZE)"
     parser.add_argument("--batch_size", "--batch-size", type=int, help=about)
     return parser
 

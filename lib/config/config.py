@@ -1,4 +1,4 @@
-"""Reading an experiment: YAML -> checked, frozen records. Read once at the door of a script, never changed afterwards.
+"""Reads an experiment: YAML file -> checked, frozen configuration.
 
 What may be said, and in which range, is in `lib.config.schema`.
 """

@@ -1,4 +1,4 @@
-"""Checks across the keys of an experiment: values that are fine alone and do not go together."""
+"""Checks of keys that depend on each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kinds of values that an experiment's records are made of, each with its range."""
+"""Types of configuration values, with their ranges."""
 import math
 from typing import Annotated, Any
 

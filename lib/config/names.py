@@ -1,4 +1,4 @@
-"""Names of a model, as tables and folders have them."""
+"""Names of a model in tables and folders."""
 
 from __future__ import annotations
 

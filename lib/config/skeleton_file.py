@@ -1,4 +1,4 @@
-"""A skeleton from its name or from a JSON file, for models that do not say theirs. No Paddle here."""
+"""Reads a skeleton by its name or from a JSON file, for models without metadata."""
 
 from __future__ import annotations
 

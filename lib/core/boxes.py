@@ -1,4 +1,4 @@
-"""Boxes of people: around joints, their overlap, suppression of doubles. No Paddle here.
+"""Bounding boxes of people: around joints, overlap, non-maximum suppression.
 
 Boxes are x, y, width, height in picture pixels, as in lib.inference.person_boxes.
 """

@@ -1,4 +1,4 @@
-"""Measures: accuracy on heatmaps (for the log) and PCKh on predicted joints (for the tables). No Paddle here."""
+"""Metrics: heatmap accuracy (for the log) and PCKh (for the tables)."""
 
 from __future__ import annotations
 

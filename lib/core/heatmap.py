@@ -1,4 +1,4 @@
-"""Heatmaps: joints -> targets (encode) and heatmaps -> joints (decode). No Paddle here.
+"""Heatmaps: joints -> targets (encode) and heatmaps -> joints (decode).
 
 The pixel convention, written once: all coordinates are (x, y), 0-based, and (0, 0) is the centre of the top-left pixel.
 MPII's files are MATLAB's and 1-based: the data set subtracts 1 on reading, `pred.mat` adds it on writing. A joint at x

@@ -1,4 +1,4 @@
-"""A person found twice: object keypoint similarity (OKS) and non-maximum suppression by it. No Paddle here."""
+"""Object keypoint similarity (OKS), and non-maximum suppression by it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From pictures and boxes to joints, whatever runs the network. No Paddle here.
+"""From images and boxes to keypoints, with any runtime.
 
 A `run` function stands for the network: uint8 crops (N, h, w, 3) in the network's colour order -> heatmaps
 (N, K, H, W) float32. `lib.models.paddle_network` makes one of a Paddle network, `lib.deploy.onnx_network`

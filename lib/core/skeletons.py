@@ -1,4 +1,4 @@
-"""Skeletons as data: what joints there are, how they mirror, how they are drawn and measured. No Paddle here.
+"""Skeletons: joint names, mirror pairs, limbs, OKS sigmas.
 
 A skeleton of one's own is an entry in the YAML (DATASET.SKELETON); everything else follows from it.
 """

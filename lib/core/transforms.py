@@ -1,4 +1,4 @@
-"""Geometry between the picture and the network's input: the person crop and its inverse.
+"""Affine transforms between the image and the network's input.
 
 Coordinates are (x, y) in pixels, 0-based, with the centre of the top-left pixel at (0, 0). A person's `scale` is
 (width, height) in units of 200 pixels, as MPII's annotations have it.

@@ -1,4 +1,4 @@
-"""Random changes to a person's crop while training. No Paddle here."""
+"""Data augmentation of a person's crop."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Augmentation:
     def draw(self, generator: np.random.Generator) -> tuple[float, float, bool]:
         """(scale multiplier, rotation in degrees, mirror or not) from a numpy Generator.
 
-        Every draw takes the same four numbers from the generator, so one setting does not shift another's luck.
+        Every draw takes the same four numbers from the generator, so settings do not affect each other's random draws.
         """
         scale_draw, rotation_draw = generator.standard_normal(2)
         rotation_chance, flip_chance = generator.random(2)

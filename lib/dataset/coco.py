@@ -1,4 +1,4 @@
-"""COCO keypoints (and data sets in its JSON form): annotations and detected boxes -> persons. No Paddle here."""
+"""COCO keypoints (and data sets in its JSON form): annotations and detected boxes -> persons."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""COCO's annotation files (and others in their form): what they say, checked. No Paddle here."""
+"""Reads and checks annotation files in COCO's form."""
 from __future__ import annotations
 
 import contextlib

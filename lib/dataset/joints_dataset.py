@@ -1,4 +1,4 @@
-"""Persons -> samples: what every data set shares. No Paddle here."""
+"""Persons -> training and validation samples, for every data set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches of samples, loaded ahead by other processes. No Paddle here, so a worker starts small and fast."""
+"""Batches of samples, loaded ahead by worker processes, which import no Paddle and so start fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MPII Human Pose (and data sets in its JSON form): annotations -> persons. No Paddle here."""
+"""MPII Human Pose (and data sets in its JSON form): annotations -> persons."""
 from __future__ import annotations
 
 import os

@@ -1,6 +1,6 @@
-"""PoseTrack18: its sequences as persons to train on, its truth to score tracks by, COCO's joints as its own.
+"""PoseTrack18: sequences -> persons, ground truth of tracks, COCO's joints converted to PoseTrack18's.
 
-No Paddle here. The form of its files is lib.dataset.posetrack_form's.
+The form of its files is lib.dataset.posetrack_form's.
 """
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """PoseTrack18's JSON form: images, annotations with track_id and bbox_head, ignore regions. Read and written here.
 
 In PoseTrack18 15 joints stand in COCO's 17 places (two of them empty): a skeleton's `indices` say which. A skeleton
-without indices has its own joints, in order. No Paddle here.
+without indices has its own joints, in order.
 """
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of a picture that a person's crops are made of: how far they can reach, and cutting them out of it.
+"""The image region that a person's crops can reach, and cropping from it.
 
 Between the pixels of a whole picture and those of one decoded at 1/r (`read_reduced`) stands x = r * x' + (r - 1) / 2.
 No Paddle here.

@@ -1,6 +1,6 @@
-"""Writes synthetic clips: videos, their truth in PoseTrack18's form, and the boxes of a perfect detector.
+"""Writes synthetic clips: videos, ground truth in PoseTrack18's form, and the boxes of a perfect detector.
 
-<folder>/videos/<clip>.mp4, <folder>/annotations/val/<clip>.json, <folder>/detections/<clip>.json. No Paddle here.
+<folder>/videos/<clip>.mp4, <folder>/annotations/val/<clip>.json, <folder>/detections/<clip>.json.
 """
 
 from __future__ import annotations

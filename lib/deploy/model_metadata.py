@@ -1,4 +1,4 @@
-"""What an exported model says of itself: all that a runtime needs to go from a picture to joints. NumPy only.
+"""Metadata of an exported model: all that a runtime needs to go from an image to keypoints. NumPy only.
 
 It stands as JSON under one key of the ONNX file's own metadata. deploy.py reads it where there is no pydantic.
 """

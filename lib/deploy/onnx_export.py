@@ -1,4 +1,4 @@
-"""A Paddle pose network as an ONNX file that says what it needs, compared with Paddle. Needs onnx and paddle2onnx."""
+"""Exports a Paddle pose network to ONNX, with metadata, and compares both. Needs onnx and paddle2onnx."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rewriting the graph of a network in ONNX: BatchNorm into convolutions, the flip test into the graph.
+"""Rewrites an ONNX graph: folds BatchNorm into convolutions, adds the flip test.
 
 Needs onnx, which export.py alone does; no Paddle.
 """

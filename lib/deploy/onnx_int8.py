@@ -1,4 +1,4 @@
-"""A network in ONNX with weights and values of 8 bits, by ONNX Runtime's own tools. Needs onnx; no Paddle."""
+"""Quantizes an ONNX network to 8 bits with ONNX Runtime's tools. Needs onnx; no Paddle."""
 
 from __future__ import annotations
 

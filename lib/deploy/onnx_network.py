@@ -1,4 +1,4 @@
-"""A heatmap network in an ONNX file, run by ONNX Runtime. No Paddle here."""
+"""Runs a heatmap network in an ONNX file with ONNX Runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An exported network with all that surrounds it, from one ONNX file. NumPy, OpenCV and ONNX Runtime only."""
+"""Predicts poses with one exported ONNX file. NumPy, OpenCV and ONNX Runtime only."""
 from __future__ import annotations
 
 import math
@@ -74,8 +74,8 @@ def describe_model(
     metadata = read_metadata(session, path)
     if metadata and assumed:
         raise UserError(
-            f"{path} says itself what its joints are and what pictures it expects: --dataset, --mean, --std, "
-            "--pixel-scale and --rgb are for files that do not"
+            f"{path} has metadata with its joints and the images it expects: remove --dataset, --mean, --std, "
+            "--pixel-scale and --rgb"
         )
     if not metadata and "skeleton" not in (assumed or {}):
         raise UserError(f"{path} does not say what its joints are: give --dataset coco, mpii or a skeleton's JSON file")

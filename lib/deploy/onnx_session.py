@@ -1,4 +1,4 @@
-"""Opening an ONNX file in ONNX Runtime on the processor that was asked for. No Paddle here."""
+"""Opens an ONNX file in ONNX Runtime with the requested provider."""
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,4 @@
-"""From the configuration to evaluators and what a prediction depends on. No Paddle here."""
+"""From the configuration to evaluators and the settings of predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores of tracked poses as the PoseTrack benchmark has them: per-joint MOTA and its kin, mAP. No Paddle here.
+"""PoseTrack's scores of tracked poses: MOTA, MOTP, IDF1 per joint, and mAP.
 
 CLEAR MOT (Bernardin and Stiefelhagen, 2008) is counted by py-motmetrics, as the benchmark's own code does. A joint is
 matched within half a head size; each joint is a tracked object of its own; "Total" is the mean over the joints.

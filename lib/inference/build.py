@@ -1,4 +1,4 @@
-"""From the configuration to what runs a network, Paddle's or an ONNX file's. Imports Paddle only where it is needed."""
+"""From the configuration to a network, Paddle's or an ONNX file's. Imports Paddle only for Paddle's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People's boxes by a detector in an ONNX file of MMDeploy's form (RTMDet and its like). No Paddle here."""
+"""Person boxes by an ONNX detector in MMDeploy's form (such as RTMDet)."""
 
 from __future__ import annotations
 

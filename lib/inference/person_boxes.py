@@ -1,4 +1,4 @@
-"""Where people are in a picture: given boxes, those of a file or a detector, or the whole picture. No Paddle here."""
+"""Person boxes of an image: given ones, those of a file or a detector, or the whole image."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ def add_box_options(parser: argparse.ArgumentParser) -> None:
     boxes.add_argument(
         "--detector", metavar="FILE.onnx", help="a detector in MMDeploy's form, with outputs dets and labels"
     )
-    about = "boxes of --bbox-file and --detector count from this score on (default %(default)s)"
+    about = "minimum box score, for --bbox-file and --detector (default %(default)s)"
     parser.add_argument("--bbox-thr", type=number, metavar="SCORE", default=default.threshold, help=about)
-    about = f"--detector: the label of people (default {default.person_label})"
+    about = f"label of persons in the detector's output (default {default.person_label})"
     parser.add_argument("--person-label", type=int, metavar="N", help=about)
     width, height = default.size
-    about = f"--detector: its input, where the file leaves that open (default {width} {height})"
+    about = f"input size of the detector, if the file leaves it open (default {width} {height})"
     parser.add_argument("--detector-size", nargs=2, type=count, metavar=("W", "H"), help=about)
-    about = "--detector: of pixels from 0 to 255, in the channels' order (default: RTMDet's)"
+    about = "of the detector's pixels, 0 to 255, in its channel order (default: RTMDet's)"
     parser.add_argument("--detector-mean", nargs=3, type=number, metavar="N", help=about)
     parser.add_argument("--detector-std", nargs=3, type=positive, metavar="N", help=about)
-    about = "--detector: it wants RGB pictures"
+    about = "the detector expects RGB images"
     parser.add_argument("--detector-rgb", action="store_const", const=True, help=about)
 
 
@@ -69,7 +69,7 @@ def find_people_by(arguments: argparse.Namespace, provider: str = "auto") -> Any
     """
     given = [f"--{name.replace('_', '-')}" for name in DETECTOR_OPTIONS if getattr(arguments, name) is not None]
     if given and not arguments.detector:
-        raise UserError(f"{given[0]} is of a detector: give --detector FILE.onnx too")
+        raise UserError(f"{given[0]} requires --detector: give --detector FILE.onnx too")
     if arguments.bbox:
         return GivenBoxes(arguments.bbox)
     if arguments.bbox_file:

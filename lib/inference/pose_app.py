@@ -45,10 +45,11 @@ MAX_FRAMES, MAX_BYTES = 16, 2**28  # that wait for persons enough to fill a batc
 def add_result_options(parser: argparse.ArgumentParser, output: str) -> None:
     """The options that both scripts have: whose boxes, and what becomes of the poses. output: the default folder."""
     add_box_options(parser)
-    parser.add_argument("--kpt-thr", type=number, default=0.2, metavar="SCORE", help="draw joints from this score on")
+    about = "minimum keypoint score to draw (default %(default)s)"
+    parser.add_argument("--kpt-thr", type=number, default=0.2, metavar="SCORE", help=about)
     parser.add_argument("--output", metavar="DIR", default=output, help="where the results go (default %(default)s)")
-    parser.add_argument("--save-heatmaps", action="store_true", help="save the heatmaps over the picture, too")
-    parser.add_argument("--show", action="store_true", help="show the results in a window, where one can be opened")
+    parser.add_argument("--save-heatmaps", action="store_true", help="also save the heatmaps drawn over the image")
+    parser.add_argument("--show", action="store_true", help="show the results in a window, if there is a display")
 
 
 def settings_of(arguments: argparse.Namespace, skeleton: Skeleton, **values: Any) -> ResultSettings:

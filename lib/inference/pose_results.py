@@ -1,4 +1,4 @@
-"""What becomes of poses: drawn pictures, COCO's result form, videos, a window. No Paddle here."""
+"""Writes poses: drawn images, COCO's result form, videos; shows them in a window."""
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Poses that were saved, to be drawn again: COCO's result form, ours or anybody's. No Paddle here."""
+"""Reads saved poses in COCO's result form."""
 
 from __future__ import annotations
 

@@ -71,6 +71,6 @@ def _load_imagenet(network: paddle.nn.Layer, depth: int) -> str:
         reason = " ".join(str(error).split())[:200]
         return (
             f"=> WARNING: the ImageNet weights of ResNet-{depth} could not be downloaded ({reason}). "
-            "TRAINING GOES ON FROM SCRATCH: expect a lower score. Give a local file as MODEL.PRETRAINED instead."
+            "Training starts from scratch: expect a lower score. Give a local file as MODEL.PRETRAINED instead."
         )
     return load_weights(network.backbone, path, strict=False)

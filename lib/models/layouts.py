@@ -1,4 +1,4 @@
-"""Other ways to compute the same network: channels last, compiled. Its parameters and their names stay."""
+"""Other layouts of the same network: channels last, compiled. Parameter names stay the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From crops to heatmaps with Paddle, on the device: what training, validation and inference share."""
+"""Runs a Paddle network on the device; shared by training, validation and inference."""
 
 from __future__ import annotations
 

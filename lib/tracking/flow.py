@@ -1,4 +1,4 @@
-"""Dense optical flow between two frames, and points that go along with it. No Paddle here.
+"""Dense optical flow between two frames, and moving points along it.
 
 The paper's flow is FlowNet2S, a network of its own; here OpenCV's DIS (Kroeger et al., ECCV 2016) stands for it.
 Coordinates are (x, y) in picture pixels, as in lib.core.transforms.

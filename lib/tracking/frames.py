@@ -1,4 +1,4 @@
-"""The frames of a clip, one after the other: of a video, or of a folder of pictures. No Paddle here."""
+"""The frames of a video or of a folder of images."""
 
 from __future__ import annotations
 

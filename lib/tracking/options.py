@@ -1,4 +1,4 @@
-"""The command-line options of tracking: every constant of the method has one. No Paddle here."""
+"""The command-line options of tracking, one for each constant of the method."""
 from __future__ import annotations
 
 import argparse
@@ -18,15 +18,15 @@ DEFAULTS = TrackerSettings()
 # option -> (field of TrackerSettings, type, what it is)
 OPTIONS: dict[str, tuple[str, Callable[[str], Any], str]] = {
     "--flow": ("flow", str, "optical flow"),
-    "--flow-side": ("flow_side", count, "longest side of the picture that flow is computed on, in pixels"),
-    "--queue": ("queue", count, "how many frames back poses are looked for (the paper's L_Q)"),
-    "--box-growth": ("box_growth", number, "by which share boxes around carried joints grow in length (paper)"),
-    "--carried-thr": ("carried_threshold", number, "joints from this score on are within a carried box"),
-    "--joint-thr": ("joint_threshold", number, "joints count from this score on (paper)"),
-    "--nms-thr": ("nms_threshold", number, "boxes that overlap by more are one person"),
-    "--same-pose": ("same_pose", number, "poses of a frame with a higher OKS are one person"),
-    "--least-similarity": ("least_similarity", number, "who is less like all before gets a new number"),
-    "--least-joints": ("least_joints", count, "people with fewer joints are left out"),
+    "--flow-side": ("flow_side", count, "longest side, in pixels, of the image for optical flow"),
+    "--queue": ("queue", count, "frames to look back for a match (the paper's L_Q)"),
+    "--box-growth": ("box_growth", number, "growth of propagated boxes (paper)"),
+    "--carried-thr": ("carried_threshold", number, "minimum keypoint score for a propagated box"),
+    "--joint-thr": ("joint_threshold", number, "minimum keypoint score (paper)"),
+    "--nms-thr": ("nms_threshold", number, "IoU threshold of box NMS"),
+    "--same-pose": ("same_pose", number, "OKS threshold of pose NMS within a frame"),
+    "--least-similarity": ("least_similarity", number, "minimum similarity to keep an identity"),
+    "--least-joints": ("least_joints", count, "minimum number of keypoints; poses with fewer are dropped"),
 }
 
 
@@ -40,15 +40,15 @@ def add_tracker_options(parser: argparse.ArgumentParser) -> None:
         default = getattr(DEFAULTS, name)
         text, shown = f"{about} (default {default}, or as --method has it)", None if choices else option[2:].upper()
         group.add_argument(option, dest=name, type=kind, choices=choices, metavar=shown, help=text)
-    about = "do not look for people where flow carries the last frame's joints"
+    about = "do not propagate boxes by optical flow"
     group.add_argument("--no-carried-boxes", dest="carry_boxes", action="store_const", const=False, help=about)
     parser.set_defaults(bbox_thr=DEFAULTS.box_threshold)
     about = "length of the trails in frames, 0 for none (default %(default)s)"
     group.add_argument("--trail", type=whole, default=TRAIL_LENGTH, metavar="FRAMES", help=about)
-    group.add_argument("--smooth", action="store_true", help="take the tremble out of the joints (one-euro filter)")
-    about = "--smooth: Hz at rest, lower is smoother (default 1)"
+    group.add_argument("--smooth", action="store_true", help="smooth the keypoints (one-euro filter)")
+    about = "cutoff frequency of --smooth at rest; lower is smoother (default 1)"
     group.add_argument("--smooth-cutoff", type=positive, default=1.0, metavar="HZ", help=about)
-    about = "--smooth: by how many Hz that rises with each pixel a second (default 0.02)"
+    about = "increase of the cutoff of --smooth, in Hz per pixel/second (default 0.02)"
     group.add_argument("--smooth-speed", type=number, default=0.02, metavar="HZ", help=about)
 
 

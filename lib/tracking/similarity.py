@@ -1,4 +1,4 @@
-"""How alike two poses are, and who is who by that. No Paddle here."""
+"""Similarity of poses (OKS), and greedy matching."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def match_greedily(similarity: np.ndarray, owners: np.ndarray, least: float) -> 
     """Pairs of N poses with identities by their similarity (N, M) to M earlier poses, the most alike pair first.
 
     owners: (M,) the identity of each earlier pose; of equal pairs the one of the earlier column comes first.
-    least: pairs less alike stay apart. Returns a list of N identities, None for who is like nobody.
+    least: pairs less alike stay apart. Returns a list of N identities, None if unmatched.
     """
     found: list[int | None] = [None] * len(similarity)
     taken = set()

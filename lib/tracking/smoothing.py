@@ -1,4 +1,4 @@
-"""The one-euro filter (Casiez, Roussel and Vogel, CHI 2012) for the joints of tracked people. No Paddle here."""
+"""The one-euro filter (Casiez, Roussel and Vogel, CHI 2012) for the joints of tracked people."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ SLOPE_CUTOFF = 1.0  # Hz, of the speed's own smoothing: the paper's
 
 
 class PoseSmoother:
-    """Takes the tremble out of joints: strongly while they are at rest, hardly while they move.
+    """Smooths keypoints: strongly while they are at rest, hardly while they move.
 
     rate: frames a second; cutoff: Hz at rest, lower is smoother; speed: how much the cutoff rises with each pixel a
     second, in Hz. The filter starts anew for a joint that was not seen in the frame before.

@@ -1,4 +1,4 @@
-"""What track.py, and infer.py and deploy.py with --track, do: a video in, people with identities out. No Paddle here.
+"""The application behind track.py, and --track of infer.py and deploy.py.
 
 Three files come of a clip: <name>_track.mp4, drawn; <name>_track.jsonl, a line a frame, written as it goes; and
 <name>_track.json in PoseTrack18's form. Nothing of the clip is kept in memory but the tracker's queue and the trails.

@@ -1,4 +1,4 @@
-"""People followed through a video: section 3 of the paper, frame by frame. No Paddle here.
+"""People followed through a video: section 3 of the paper, frame by frame.
 
 A frame takes two steps, with the pose network between them:
     people = tracker.propose(image, detected)            # boxes: the detector's and those carried by flow
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class TrackerSettings:
     """What tracking depends on. "Paper": Xiao et al., ECCV 2018, sections 3 and 4.2; "ours": it does not say.
 
-    similarity: what makes a pose somebody's: "pose", OKS (paper), or "box", the boxes' overlap (its baseline).
+    similarity: how poses are matched: "pose", by OKS (paper), or "box", by IoU (its baseline).
     flow: "dis", "farneback", or "none", points that stay where they were. Paper: FlowNet2S.
     flow_side: the longest side, in pixels, of the picture that flow is computed on (ours).
     queue: L_Q, how many frames back a pose is looked for (paper: 10; 1 is its single flow).
@@ -159,7 +159,7 @@ class PoseTracker:
         return sorted(oks_nms(poses, shares, areas, self.settings.same_pose, self.sigmas, threshold))
 
     def _identities(self, now: Tracked) -> np.ndarray:
-        """(N,) those of the people now; who is like nobody in the queue gets the next number."""
+        """(N,) those of the people now; unmatched people get the next number."""
         owners, similarity = self._compare(now)
         identities = match_greedily(similarity, owners, self.settings.least_similarity)
         for row, identity in enumerate(identities):

@@ -1,4 +1,4 @@
-"""From the configuration to what trains: the network, its optimizer and schedule, the data and the evaluator."""
+"""From the configuration to a Trainer: network, optimizer, schedule, data and evaluator."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Saving and loading: weights for others, checkpoints to go on with."""
+"""Saves and loads weights and checkpoints."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def _load_newest(path: Path, warn: Callable[[str], None]) -> tuple[Path, Any]:
         if path.name != CHECKPOINT_NAME or not previous.is_file():
             raise
         state = read_content(previous)
-        warn(f"=> WARNING: {error}. GOING ON FROM THE CHECKPOINT BEFORE IT, {previous}")
+        warn(f"=> WARNING: {error}. resuming from the checkpoint before it, {previous}")
         return previous, state
 
 

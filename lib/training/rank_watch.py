@@ -1,4 +1,4 @@
-"""Tells each of several processes that train together when another one ends. No Paddle here.
+"""Tells every rank of a training when another one ends.
 
 Neither NCCL nor the launcher does it beyond one machine: a GPU's communication with a process that is gone waits for
 ever. Every rank keeps a connection to rank 0; the operating system closes it when a process ends, however it ends, and
@@ -63,7 +63,7 @@ class RankWatch:
         with listener:
             while len(peers) < self.count - 1:
                 connection = _connection(listener.accept()[0])
-                with contextlib.suppress(OSError, EOFError):  # a stranger is not answered
+                with contextlib.suppress(OSError, EOFError):  # ignore connections without the key
                     greeting = connection.recv_bytes(len(key) + 4) if connection.poll(5.0) else b""
                     if hmac.compare_digest(greeting[:-4], key):
                         peers[connection] = int.from_bytes(greeting[-4:], "big")

@@ -1,4 +1,4 @@
-"""What train.py does around the training loop: where it resumes, its run folder and its first lines of the log."""
+"""The parts of train.py around the training loop: resuming, run folder, first lines of the log."""
 
 import logging
 import shutil

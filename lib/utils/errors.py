@@ -1,4 +1,4 @@
-"""The project's own error types: what a person did or gave, said in one line."""
+"""Exceptions that are reported to the user in one line."""
 
 
 class UserError(ValueError):

@@ -1,4 +1,4 @@
-"""JSON: reading what a person gave, checking its numbers, writing results; sizes in words. No Paddle here."""
+"""Reads and writes JSON, checks its numbers, and puts values into words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading pictures, and the one way a picture becomes numbers for the network. No Paddle here."""
+"""Reads images, and prepares them for the network in one way everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading MATLAB files of version 5 to 7, which MPII's ground truth and pred.mat are. No Paddle here.
+"""Reads MATLAB files of version 5 to 7, such as MPII's ground truth and pred.mat.
 
 SciPy reads them too, but on some damaged ones it ends the whole process (a segmentation fault). Of all that such a file
 may hold this reads what those two do: arrays of numbers, and cells of text. MathWorks' "MAT-File Format" has the form.

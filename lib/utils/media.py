@@ -1,4 +1,4 @@
-"""Pictures and videos in, drawn pictures and videos out. No Paddle here."""
+"""Finds, reads and writes images and videos."""
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,4 @@
-"""A command line whose mistakes are one line. Imports nothing of the configuration: deploy.py runs without pydantic."""
+"""An argument parser with one-line errors. It imports no configuration: deploy.py runs without pydantic."""
 
 from __future__ import annotations
 

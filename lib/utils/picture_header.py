@@ -1,4 +1,4 @@
-"""A picture's size from its first bytes, without decoding it or needing Pillow."""
+"""Image size from the file's header, without decoding and without Pillow."""
 
 import re
 import struct

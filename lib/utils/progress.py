@@ -1,4 +1,4 @@
-"""A progress bar where a person looks on, and the time that each part of the work takes."""
+"""A progress bar on terminals, and a stopwatch for the parts of the work."""
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,4 @@
-"""The process around the work: processor settings, the device, one-line errors, the log. Imports Paddle late."""
+"""The process: processor settings, device, one-line errors, log. Imports Paddle late."""
 from __future__ import annotations
 
 import contextlib

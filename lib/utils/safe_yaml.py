@@ -1,4 +1,4 @@
-"""YAML of a person's: plain values only, and no more of them than an experiment can have. No Paddle here."""
+"""Reads YAML safely: plain values only, and a bounded number of them."""
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The memory that processes share, which containers keep small. No Paddle here."""
+"""Checks the shared memory that worker processes need."""
 
 from __future__ import annotations
 

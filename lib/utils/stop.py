@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, answered where the work can be gone on with."""
+"""Handles Ctrl-C and SIGTERM where the work can be resumed."""
 from __future__ import annotations
 
 import contextlib
@@ -42,7 +42,7 @@ class StopSignals:
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
-        """A block in which a signal is KeyboardInterrupt: what it does is done again by whoever goes on."""
+        """A block in which a signal raises KeyboardInterrupt at once; the block is repeated after a resume."""
         self._patient = False
         try:
             if self.asked:

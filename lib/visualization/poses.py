@@ -1,4 +1,4 @@
-"""Drawing: joints, limbs and heatmaps on pictures, and the grids of the DEBUG flags. No Paddle here."""
+"""Drawing: joints, limbs and heatmaps on pictures, and the grids of the DEBUG flags."""
 
 from __future__ import annotations
 

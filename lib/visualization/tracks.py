@@ -1,4 +1,4 @@
-"""Drawing tracked people: a colour and a number for each, and a trail that fades. No Paddle here."""
+"""Drawing tracked people: a colour and a number for each, and a trail that fades."""
 from __future__ import annotations
 
 import colorsys

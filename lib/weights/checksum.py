@@ -1,4 +1,4 @@
-"""A checksum at the end of our weight files and checkpoints: after the pickle, so that Paddle still reads them.
+"""A checksum at the end of our weight files and checkpoints, after the pickle, so that Paddle still reads them.
 
 The last 36 bytes: a mark, the run that wrote the file, the length of what is before them, and the CRC-32 of that and of
 the run. It finds what disks and copies do to a file, fast; against forgery it is no help, but see weight_file.

@@ -1,4 +1,4 @@
-"""Weights of other projects: reading their files, and from their names to ours. NumPy only, but for PyTorch's files.
+"""Reads weight files of other projects and renames their weights. NumPy only, but for PyTorch's files.
 
 The original:     conv1.weight ... layer4.2.bn3.bias, deconv_layers.0.weight, final_layer.weight
 mmpose 0.x, 1.x:  backbone.*, and keypoint_head.* or head.* with deconv_layers.*, final_layer.* or plain numbers

@@ -1,4 +1,4 @@
-"""Reading what paddle.save writes without unpickling: nothing in a file can be called. No Paddle here.
+"""Reads files of paddle.save without unpickling them: nothing in a file can be called.
 
 A pickle is a program for a small machine with a stack, and may name any function to be called. This machine knows the
 instructions that arrays and plain containers need; a name in the file is only ever compared with the few that arrays

@@ -1,4 +1,4 @@
-"""What weights expect of a picture, by what lies beside them, and its check against the configuration. No Paddle.
+"""The record beside a weight file: which images the weights expect, checked against the configuration.
 
 The record of X.pdparams is X.json; it counts for the one file whose sha256 it holds. Weights that were trained here
 have the config.yaml of their run folder instead.
@@ -139,7 +139,7 @@ def _check_run(weight_file: str | os.PathLike[str], config: Config, start: int) 
     try:
         run = read_config(path, warn=lambda line: None)
     except UserError:  # none there, or another program's
-        return f"=> nothing beside {weight_file} says what pictures it expects: is this experiment its own?"
+        return f"=> nothing beside {weight_file} says what images it expects: the preprocessing is not verified"
     settings = {
         "MODEL.STYLE": (run.model.style, config.model.style),
         "DATASET.COLOR_RGB": (run.dataset.color_rgb, config.dataset.color_rgb),

@@ -1,4 +1,4 @@
-"""What weight files hold: names and arrays, and how they fit a network. No Paddle here."""
+"""Reads weight files as names and arrays, and matches them with a network."""
 from __future__ import annotations
 
 import os

@@ -194,7 +194,7 @@ def test_a_model_without_metadata_and_a_word_about_its_joints_is_refused(write):
 
 def test_what_the_metadata_says_cannot_be_said_again(write):
     message = refusal(write({}), assumed={"skeleton": MPII})
-    assert "--dataset, --mean, --std, --pixel-scale and --rgb are for files that do not" in message
+    assert "remove --dataset, --mean, --std, --pixel-scale and --rgb" in message
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"skeleton": {}}', '{"skeleton": {"name": "x", "joints": ["a"]}}'])

@@ -76,7 +76,7 @@ def test_options_that_cannot_be_are_one_line(finder, capsys, words, said):
 
 @pytest.mark.parametrize("words", [("--person-label", 1), ("--detector-rgb",), ("--detector-mean", 1, 2, 3)])
 def test_an_option_of_a_detector_without_one_is_refused(finder, words):
-    with pytest.raises(UserError, match=f"{words[0]} is of a detector: give --detector"):
+    with pytest.raises(UserError, match=f"{words[0]} requires --detector: give --detector"):
         finder(*words)
 
 

@@ -81,7 +81,7 @@ def test_a_damaged_checkpoint_is_known_and_the_one_before_it_is_taken_with_a_war
     progress, (line,) = make_run().load()
     assert progress["epoch"] == 1
     assert line.startswith(f"=> WARNING: {tmp_path / CURRENT} ") or "there is no checkpoint" in line
-    assert line.endswith(f"GOING ON FROM THE CHECKPOINT BEFORE IT, {tmp_path / PREVIOUS}")
+    assert line.endswith(f"resuming from the checkpoint before it, {tmp_path / PREVIOUS}")
     other = make_run()
     other.load()
     np.testing.assert_array_equal(other.network.weight.numpy(), weights)

@@ -17,7 +17,7 @@ VALUES = {
 }  # fmt: skip
 CAFFE = {"kind": "caffe", "part": "backbone", "color_order": "BGR", "pixel_scale": 1.0, "joint_count": None,
          "mean": (103.939, 116.779, 123.68), "deviation": (1.0, 1.0, 1.0), "style": "caffe"}  # fmt: skip
-NOTHING = "=> nothing beside {} says what pictures it expects: is this experiment its own?"
+NOTHING = "=> nothing beside {} says what images it expects: the preprocessing is not verified"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Looks over a data set's annotations and pictures before anyone trains on them. No Paddle here.
+"""Checks the annotations and images of a data set.
 
 N persons, K joints. What looks wrong is a `Finding`, and a data set's report is a `Check`.
 """

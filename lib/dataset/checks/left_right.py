@@ -1,4 +1,4 @@
-"""Left and right exchanged in annotations: what can be seen of it without the pictures. No Paddle here.
+"""Detects exchanged left and right joints in annotations, without the images.
 
 N persons, K joints, P mirror pairs of the skeleton.
 """

@@ -1,4 +1,4 @@
-"""A Check for people and machines: lines, JSON, and pictures of persons to look at. No Paddle here."""
+"""Reports a Check: lines, JSON, and grids of drawn persons."""
 from __future__ import annotations
 
 import os

@@ -1,7 +1,7 @@
-"""DATASET.CACHE crops: the parts of pictures that crops are made of, decoded once, in one memory-mapped file.
+"""DATASET.CACHE crops: the image regions of all persons, decoded once, in one memory-mapped file.
 
 In the folder cache/ of the data set, <set>_<key>.bin holds the pixels and <set>_<key>.npz says where they lie. The
-second is written when the first is whole and on the disk: a .bin alone is never read. No Paddle here.
+second is written when the first is whole and on the disk: a .bin alone is never read.
 """
 
 from __future__ import annotations

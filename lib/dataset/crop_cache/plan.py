@@ -1,4 +1,4 @@
-"""What a cache of crops holds and where, and the key of what it depends on. No Paddle here.
+"""Layout and key of a crop cache.
 
 N persons, M pictures, B blocks: parts of pictures that one or several persons' crops are made of.
 """

@@ -1,4 +1,4 @@
-"""Writing a cache of crops: by several processes, once, and on from where a killed run stopped. No Paddle here."""
+"""Writes a crop cache with several processes; a killed run is continued."""
 from __future__ import annotations
 
 import contextlib
@@ -49,7 +49,7 @@ class PictureWriter:
             if region is None or region.reduction != reduction:
                 region = read_region(picture, reduction)
                 if (region.reduction, region.picture_size) != (reduction, tuple(plan.picture_size[number].tolist())):
-                    raise UserError(f"the picture {picture} is not what its header says: save it anew")
+                    raise UserError(f"the picture {picture} has a header that does not match its content: re-encode it")
             left, top, right, bottom = plan.box[block]
             self._write(int(self._offset[block]), region.pixels[top:bottom, left:right])
         return number

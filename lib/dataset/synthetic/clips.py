@@ -1,6 +1,6 @@
 """Synthetic videos: drawn people who walk, cross, hide, leave and come back, with their true joints and identities.
 
-The joints are MPII's 16. What hides whom is drawn, so which joints show is known to the pixel. No Paddle here.
+The joints are MPII's 16. What hides whom is drawn, so which joints show is known to the pixel.
 `python -m lib.dataset.write_clips` writes clips as videos, with the truth in PoseTrack18's form.
 """
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How drawn people and a camera move: walks with a gait, pauses, turns, panning and shaking. No Paddle here.
+"""Motion of drawn people (walking, pausing, turning) and of the camera (panning, shaking).
 
 World coordinates are pixels at zoom 1: x to the right, y down, (0, 0) at the top left of the picture's first place.
 """

@@ -1,4 +1,4 @@
-"""Drawing articulated people with true joint positions: poses, bodies, backgrounds, things in the way."""
+"""Draws articulated people with true joint positions."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The synthetic data set: drawn people in MPII's form (16 joints, 1-based pixels), for whoever has no MPII at hand."""
+"""The synthetic data set: drawn people in MPII's form (16 joints, 1-based pixels)."""
 from __future__ import annotations
 
 import inspect
