@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from zipfile import is_zipfile
 
@@ -12,7 +11,7 @@ from ..core.transforms import crop_of_box
 from ..utils.errors import UserError
 from ..utils.files import checked_box, describe_error, finite, read_json, short_repr
 from ..utils.image import open_archive
-from .joints_dataset import Persons
+from .joints_dataset import Persons, left_out_note
 
 if TYPE_CHECKING:
     from .coco_truth import CocoTruth
@@ -52,7 +51,7 @@ def annotated_persons(truth: CocoTruth, image_size: tuple[int, int], pictures: d
     keypoints = np.array([record["keypoints"] for record in records]).reshape(len(records), -1, 3)
     persons = _make_persons(
         [record["image_id"] for record in records], np.array(boxes, dtype=np.float64), image_size, pictures,
-        keypoints=keypoints, note=_note(left_out, len(truth.annotations), "annotations"),
+        keypoints=keypoints, note=left_out_note(left_out, len(truth.annotations), "annotations"),
     )  # fmt: skip
     persons.left_out = left_out
     return persons
@@ -92,18 +91,11 @@ def detected_persons(
             image_ids.append(detection["image_id"])
             boxes.append(box)
             scores.append(score)
-    note = _note(left_out, len(detections), "detections")
+    note = left_out_note(left_out, len(detections), "detections")
     if not boxes:
         raise UserError(f"{path}: no box to look at; {note.removeprefix('=> ') or 'the list is empty'}")
     keypoints = np.zeros((len(boxes), joint_count, 3))
     return _make_persons(image_ids, np.array(boxes), image_size, pictures, keypoints, np.array(scores), note)
-
-
-def _note(
-    left_out: Mapping[str, Sequence[Any]], count: int, what: str
-) -> str:
-    reasons = ", ".join(f"{len(ids)} {reason}" for reason, ids in left_out.items() if ids)
-    return f"=> {sum(map(len, left_out.values()))} of {count} {what} left out: {reasons}" if reasons else ""
 
 
 def _make_persons(

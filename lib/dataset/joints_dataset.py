@@ -1,8 +1,8 @@
 """Persons -> training and validation samples, for every data set."""
-
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +66,14 @@ class Persons:
             if (value := getattr(self, name)) is not None
         }
         return replace(self, pictures=[self.pictures[row] for row in rows], **arrays)
+
+
+def left_out_note(
+    left_out: Mapping[str, Sequence[Any]], count: int, what: str
+) -> str:
+    """A line for the log: how many of `count` records were left out, by reason; empty if none were."""
+    reasons = ", ".join(f"{len(ids)} {reason}" for reason, ids in left_out.items() if ids)
+    return f"=> {sum(map(len, left_out.values()))} of {count} {what} left out: {reasons}" if reasons else ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ..core.skeletons import COCO, POSETRACK18
 from ..core.transforms import crop_of_box
 from ..utils.errors import UserError
 from .coco import NO_AREA
-from .joints_dataset import Persons
+from .joints_dataset import Persons, left_out_note
 from .posetrack_form import read_frames, sequence_files
 
 if TYPE_CHECKING:
@@ -72,9 +72,8 @@ def read_posetrack(
     joints, visible = np.array(every_joints), np.array(every_visible)
     boxes = box_of_joints(joints, visible > 0)
     center, scale = crop_of_box(boxes, image_size)
-    count = sum(map(len, left_out.values()))
-    reasons = ", ".join(f"{len(names)} {reason}" for reason, names in left_out.items() if names)
-    note = f"=> {count} of {count + len(pictures)} annotations left out: {reasons}" if count else ""
+    left_out_count = sum(map(len, left_out.values()))
+    note = left_out_note(left_out, left_out_count + len(pictures), "annotations")
     return Persons(
         pictures, center, scale, joints, visible, boxes, box_scores=np.ones(len(boxes)), note=note, left_out=left_out
     )

@@ -119,7 +119,7 @@ class PCKhEvaluator(MatPredictions):
 
         result = {}
         for title, names in self.skeleton.pckh_groups:
-            result[title] = _mean(at_half[0, self.skeleton.indices_of(names)])
+            result[title] = mean_of_finite(at_half[0, self.skeleton.indices_of(names)])
         result["Mean"] = _weighted(at_half[0], counts)
         result["Mean@0.1"] = _weighted(curve[PUBLISHED_TENTH], counts)
         result["true_mean_at_0.1"] = _weighted(curve[PUBLISHED_TENTH - 1], counts)
@@ -166,15 +166,17 @@ class PCKEvaluator(MatPredictions):
         curve, counts = pckh_curve(
             predictions[counted], truth[counted], missing[counted], self.lengths[counted], thresholds
         )
-        result = {title: _mean(curve[-1, self.skeleton.indices_of(names)]) for title, names in self.skeleton.groups}
+        result = {
+            title: mean_of_finite(curve[-1, self.skeleton.indices_of(names)]) for title, names in self.skeleton.groups
+        }
         result[self.primary_metric] = _weighted(curve[-1], counts)
         result["AUC"] = float(np.mean([_weighted(row, counts) for row in curve]))
-        result["EPE"] = _mean(np.linalg.norm(predictions - truth, axis=2)[~missing])
+        result["EPE"] = mean_of_finite(np.linalg.norm(predictions - truth, axis=2)[~missing])
         return result
 
 
-def _mean(values: np.ndarray) -> float:
-    """The mean of those that are numbers; NaN where none is."""
+def mean_of_finite(values: np.ndarray) -> float:
+    """The mean of the finite values; NaN if there are none."""
     values = values[np.isfinite(values)]
     return float(values.mean()) if len(values) else float("nan")
 

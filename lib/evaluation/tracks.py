@@ -20,6 +20,7 @@ from ..core.boxes import in_regions
 from ..dataset.posetrack import annotation_folder, read_sequences
 from ..dataset.posetrack_form import PoseFrame, read_frames, sequence_files
 from ..utils.errors import UserError
+from .evaluators import mean_of_finite
 
 if TYPE_CHECKING:
     from ..core.skeletons import Skeleton
@@ -88,10 +89,10 @@ class PoseTrackEvaluator:
         figures = _figures(counts)
         figures["mAP"] = np.array([_average_precision(chosen, joint) for joint in range(len(self.skeleton.joints))])
         results = {
-            f"MOTA {title}": _mean(figures["MOTA"][self.skeleton.indices_of(names)])
+            f"MOTA {title}": mean_of_finite(figures["MOTA"][self.skeleton.indices_of(names)])
             for title, names in self.skeleton.groups
         }
-        results |= {name: _mean(values) for name, values in figures.items()}
+        results |= {name: mean_of_finite(values) for name, values in figures.items()}
         return results | {"Switches": int(counts["num_switches"].sum())}
 
 
@@ -182,11 +183,6 @@ def _figures(counts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         "Recall": 100 * found / objects,
         "IDF1": np.where(known, 200 * counts["idtp"] / np.maximum(identified, 1), np.nan),
     }
-
-
-def _mean(values: np.ndarray) -> float:
-    values = values[np.isfinite(values)]
-    return float(values.mean()) if len(values) else float("nan")
 
 
 def score_tracks(

@@ -93,7 +93,7 @@ class PoseTracker:
     def __init__(self, sigmas: np.ndarray, settings: TrackerSettings | None = None) -> None:
         self.sigmas, self.settings = np.asarray(sigmas, dtype=np.float64), settings or TrackerSettings()
         self._flow = FlowEstimator(self.settings.flow, self.settings.flow_side)
-      
+        # the newest first, joints where they are now
         self._queue: deque[Tracked] = deque(maxlen=self.settings.queue)
         self._last_identity = 0
 

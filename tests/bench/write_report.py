@@ -23,12 +23,11 @@ SECTIONS = Path("output/bench")
 DOCUMENT = Path("docs/benchmarks.md")
 HEAD = """# Benchmarks
 
-What the project's parts cost beside a plain way to do the same, each pair measured in one run, in turns or on the same
-input. `make bench` writes this file (`tests/bench/write_report.py`); the command beneath a title repeats that section.
-Look at the ratios: the machine had other work to do where its load is above 0, and seconds of another run are of
-another machine. Processor time leaves out what other programs had.
+What each part costs beside a plain implementation of the same. Each pair was measured in one run, in turns or on the
+same input. `make bench` writes this file (`tests/bench/write_report.py`); the command beneath a title repeats that
+section. Compare ratios, not absolute times: runs were on shared machines.
 
-Figures on a GPU are not here: `make bench-gpu` prints them, and it **was not run by us**, for want of a CUDA GPU with
+There are no GPU figures here. `make bench-gpu` prints them; we did **not** run it, because we had no CUDA GPU with
 Paddle.
 """
 
