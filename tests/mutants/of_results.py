@@ -20,12 +20,12 @@ RESULTS = (
         INFERENCE,
     ),
     Mutant(
-        "flip-not-averaged", "lib/core/predictor.py", "the flip test adds and does not halve",
+        "flip-not-averaged", "lib/core/predictor.py", "the flip test adds heatmaps without halving",
         "(shift_right(mirrored) if shift_heatmap else mirrored)) * 0.5",
         "(shift_right(mirrored) if shift_heatmap else mirrored))", PREDICTOR,
     ),
     Mutant(
-        "quarter-sign", "lib/core/heatmap.py", "joints move a quarter of a pixel away from the higher neighbour",
+        "quarter-sign", "lib/core/heatmap.py", "keypoints move a quarter of a pixel away from the higher neighbour",
         "np.sign(difference) * 0.25", "np.sign(difference) * -0.25", HEATMAP,
     ),
     Mutant(
@@ -38,25 +38,25 @@ RESULTS = (
         "return (offset * is_peak[..., None])", "return (-offset * is_peak[..., None])", HEATMAP,
     ),
     Mutant(
-        "nothing-is-somewhere", "lib/core/heatmap.py", "a heatmap that is nowhere above 0 has a joint anywhere",
+        "nothing-is-somewhere", "lib/core/heatmap.py", "a heatmap without positive values gives a keypoint",
         "index.reshape(persons, joints) * (maxvals[..., 0] > 0)", "index.reshape(persons, joints)", HEATMAP,
     ),
     Mutant(
-        "heatmap-sides-exchanged", "lib/core/heatmap.py", "joints go back to the picture by (height, width)",
+        "heatmap-sides-exchanged", "lib/core/heatmap.py", "keypoints are mapped to the image by (height, width)",
         "center, scale, heatmaps.shape[:1:-1], unbiased)", "center, scale, heatmaps.shape[2:], unbiased)", HEATMAP,
     ),
     Mutant(
-        "back-half-a-pixel-off", "lib/core/transforms.py", "the way back to the picture is not the crop's inverse",
+        "back-half-a-pixel-off", "lib/core/transforms.py", "the mapping to the image is not the inverse of the crop",
         "middle, per_pixel = size / 2,", "middle, per_pixel = (size - 1) / 2,", ("tests/core/test_transforms.py",),
     ),
     Mutant(
-        "rows-of-other-persons", "lib/evaluation/validation.py", "predictions are kept in the order of loading",
+        "rows-of-other-persons", "lib/evaluation/validation.py", "predictions are stored in the order of loading",
         "predictions[rows] = transform_preds(", "predictions[np.sort(rows)] = transform_preds(",
         ("tests/training/test_trainer.py::TestValidation",),
     ),
     # -- PCKh ----------------------------------------------------------------------------------------------------------
     Mutant(
-        "pckh-from-0", "lib/evaluation/evaluators.py", "0-based predictions are compared with the 1-based truth",
+        "pckh-from-0", "lib/evaluation/evaluators.py", "0-based predictions are compared with 1-based ground truth",
         "at_half, _ = pckh_curve(np.asarray(predictions) + 1.0,", "at_half, _ = pckh_curve(np.asarray(predictions),",
         EVALUATORS,
     ),
@@ -65,25 +65,25 @@ RESULTS = (
         "return 0.6 * np.linalg.norm(", "return 1.0 * np.linalg.norm(", EVALUATE,
     ),
     Mutant(
-        "pckh-below-threshold", "lib/core/evaluate.py", "a joint exactly at the threshold is a miss",
+        "pckh-below-threshold", "lib/core/evaluate.py", "a keypoint exactly at the threshold is a miss",
         "distance <= threshold", "distance < threshold", EVALUATE,
     ),
     Mutant(
-        "pckh-of-missing-joints", "lib/core/evaluate.py", "joints that nobody annotated are hit by chance",
+        "pckh-of-missing-joints", "lib/core/evaluate.py", "keypoints without annotation count as correct",
         "np.where(visible & np.isfinite(distance),", "np.where(np.isfinite(distance),", EVALUATE,
     ),
     Mutant(
-        "pelvis-and-thorax-count", "lib/evaluation/evaluators.py", "Mean takes in the pelvis and the thorax",
+        "pelvis-and-thorax-count", "lib/evaluation/evaluators.py", "Mean includes pelvis and thorax",
         "counts[self.skeleton.indices_of(self.skeleton.pckh_left_out)] = 0",
         "counts[self.skeleton.indices_of(())] = 0", EVALUATORS,
     ),
     Mutant(
         "mean-of-another-tenth", "lib/evaluation/evaluators.py",
-        "Mean@0.1 is read elsewhere than in the published tables",
+        "Mean@0.1 uses another threshold than the published tables",
         "PUBLISHED_TENTH = 11", "PUBLISHED_TENTH = 10", EVALUATE,
     ),
     Mutant(
-        "accuracy-of-the-border", "lib/core/evaluate.py", "the log's accuracy counts joints that the original does not",
+        "accuracy-of-the-border", "lib/core/evaluate.py", "the log's accuracy counts more keypoints than the original",
         "counted = (expected[..., 0] > 1) &", "counted = (expected[..., 0] > 0) &", EVALUATE,
     ),
     Mutant(
@@ -96,42 +96,42 @@ RESULTS = (
     ),
     # -- COCO's AP -----------------------------------------------------------------------------------------------------
     Mutant(
-        "oks-variance", "lib/core/nms.py", "OKS has k = sigma, not twice that",
+        "oks-variance", "lib/core/nms.py", "OKS uses k = sigma instead of 2 sigma",
         "(2 * sigmas) ** 2", "sigmas**2", NMS,
     ),
     Mutant(
-        "nobody-suppressed", "lib/core/nms.py", "a person found twice stays twice",
+        "nobody-suppressed", "lib/core/nms.py", "a person who is found twice is not suppressed",
         "order[overlap <= threshold]", "order[overlap <= 1.0]", NMS,
     ),
     Mutant(
-        "box-scores-dropped", "lib/evaluation/coco_evaluator.py", "a pose's score is without its box's",
+        "box-scores-dropped", "lib/evaluation/coco_evaluator.py", "a pose's score leaves out the score of its box",
         "totals = totals * persons.box_scores", "totals = totals * 1.0", COCO,
     ),
     Mutant(
-        "joint-scores-dropped", "lib/evaluation/coco_evaluator.py", "a pose's score is its box's alone",
+        "joint-scores-dropped", "lib/evaluation/coco_evaluator.py", "a pose's score is only the score of its box",
         "totals = totals * persons.box_scores", "totals = persons.box_scores", COCO,
     ),
     Mutant(
         "faint-joints-count", "lib/evaluation/coco_evaluator.py",
-        "joints below TEST.IN_VIS_THRE count in a pose's score",
+        "keypoints below TEST.IN_VIS_THRE count in a pose's score",
         "keypoints[..., 2] > self.suppression.joint_threshold", "keypoints[..., 2] > 0", COCO,
     ),
     Mutant(
-        "sigmas-of-coco", "lib/evaluation/coco_evaluator.py", "another skeleton is measured by COCO's sigmas",
+        "sigmas-of-coco", "lib/evaluation/coco_evaluator.py", "another skeleton is scored with COCO's sigmas",
         "            evaluation.params.kpt_oks_sigmas = np.array(self.skeleton.sigmas)\n", "", COCO,
     ),
     # -- not finite ----------------------------------------------------------------------------------------------------
     Mutant(
-        "heatmaps-may-be-nan", "lib/core/predictor.py", "heatmaps that are not numbers give a joint in the corner",
+        "heatmaps-may-be-nan", "lib/core/predictor.py", "NaN heatmaps give a keypoint in the corner",
         "if not np.isfinite(heatmaps).all():", "if np.isinf(heatmaps).any():", PREDICTOR,
     ),
     # -- ONNX ----------------------------------------------------------------------------------------------------------
     Mutant(
-        "onnx-colour-order", "lib/deploy/onnx_export.py", "an exported RGB network says that it wants BGR",
+        "onnx-colour-order", "lib/deploy/onnx_export.py", "the metadata of an exported RGB network says BGR",
         "            color_rgb=data.color_rgb,\n", "", EXPORT,
     ),
     Mutant(
-        "onnx-pixel-scale", "lib/deploy/onnx_export.py", "an exported network says that it wants pixels over 255",
+        "onnx-pixel-scale", "lib/deploy/onnx_export.py", "an exported file's metadata has the wrong pixel scale",
         "            pixel_scale=data.pixel_scale,\n", "", EXPORT,
     ),
     Mutant(
@@ -144,11 +144,11 @@ RESULTS = (
         "            padding=metadata.padding,\n", "", ONNX,
     ),
     Mutant(
-        "merged-flip-shift", "lib/deploy/onnx_graph.py", "the flip test in the graph moves heatmaps left",
+        "merged-flip-shift", "lib/deploy/onnx_graph.py", "the flip test in the graph shifts heatmaps to the left",
         '["first_column", "but_the_last"], ["shifted"]', '["but_the_last", "first_column"], ["shifted"]', EXPORT,
     ),
     Mutant(
-        "merged-flip-pairs", "lib/deploy/onnx_graph.py", "the flip test in the graph exchanges no joints",
+        "merged-flip-pairs", "lib/deploy/onnx_graph.py", "the flip test in the graph does not swap keypoints",
         "np.int64(order)", "np.arange(len(order))", EXPORT,
     ),
 )

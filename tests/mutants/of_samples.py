@@ -24,11 +24,11 @@ SAMPLES = (
         "scale[boxed] *= 1.25", "scale[boxed] *= 1.0", MPII,
     ),
     Mutant(
-        "crowds-are-persons", "lib/dataset/coco.py", "COCO's crowds are trained on as one person",
+        "crowds-are-persons", "lib/dataset/coco.py", "a COCO crowd is used as one person in training",
         'if record["iscrowd"]:', 'if record["iscrowd"] > 1:', COCO,
     ),
     Mutant(
-        "exif-turns-pictures", "lib/utils/image.py", "a data set's picture is turned, its annotation is not",
+        "exif-turns-pictures", "lib/utils/image.py", "an image is rotated, its annotation is not",
         "orientation = 0 if use_orientation else cv2.IMREAD_IGNORE_ORIENTATION", "orientation = 0", IMAGE,
     ),
     # -- the crop ------------------------------------------------------------------------------------------------------
@@ -37,19 +37,19 @@ SAMPLES = (
         "* np.float32(padding)", "* np.float32(1.0)", TRANSFORMS,
     ),
     Mutant(
-        "aspect-not-fitted", "lib/core/transforms.py", "high boxes are not widened to the network's aspect",
+        "aspect-not-fitted", "lib/core/transforms.py", "tall boxes are not widened to the network's aspect ratio",
         "np.where(high, height * aspect, width)", "np.where(high, width, width)", TRANSFORMS,
     ),
     Mutant(
-        "rotation-sign", "lib/core/transforms.py", "crops turn the other way",
+        "rotation-sign", "lib/core/transforms.py", "crops rotate in the wrong direction",
         "np.array([source_width * 0.5 * sine,", "np.array([-source_width * 0.5 * sine,", TRANSFORMS,
     ),
     Mutant(
-        "crop-sides-exchanged", "lib/utils/image.py", "crops are as wide as they should be high",
+        "crop-sides-exchanged", "lib/utils/image.py", "width and height of the crops are swapped",
         "tuple(int(side) for side in output_size)", "tuple(int(side) for side in output_size[::-1])", IMAGE,
     ),
     Mutant(
-        "colours-exchanged", "lib/utils/image.py", "DATASET.COLOR_RGB gives BGR, and its absence RGB",
+        "colours-exchanged", "lib/utils/image.py", "DATASET.COLOR_RGB true gives BGR, and false RGB",
         "if color_rgb else crop", "if not color_rgb else crop", IMAGE,
     ),
     Mutant(
@@ -69,11 +69,11 @@ SAMPLES = (
         "center[0] = width - center[0] - 1", "center[0] = width - center[0]", JOINTS,
     ),
     Mutant(
-        "mirror-of-joints", "lib/core/transforms.py", "mirrored joints are one pixel to the right",
+        "mirror-of-joints", "lib/core/transforms.py", "mirrored keypoints are one pixel to the right",
         "picture_width - joints[:, 0] - 1", "picture_width - joints[:, 0]", TRANSFORMS,
     ),
     Mutant(
-        "pairs-not-exchanged", "lib/core/transforms.py", "left stays left in the mirror, in training and flip test",
+        "pairs-not-exchanged", "lib/core/transforms.py", "mirroring swaps no keypoints, in training and flip test",
         "order[first], order[second] = second, first", "order[first], order[second] = first, second", TRANSFORMS,
     ),
     Mutant(
@@ -90,15 +90,15 @@ SAMPLES = (
         "reach = sigma * 3", "reach = sigma * 2", HEATMAP,
     ),
     Mutant(
-        "peak-rounded-down", "lib/core/heatmap.py", "joints are cut, not rounded, to heatmap pixels",
+        "peak-rounded-down", "lib/core/heatmap.py", "keypoints are truncated, not rounded, to heatmap pixels",
         "peak = np.trunc(place + 0.5)", "peak = np.trunc(place)", HEATMAP,
     ),
     Mutant(
-        "visibility-ignored", "lib/core/heatmap.py", "joints that nobody annotated are drawn and trained on",
+        "visibility-ignored", "lib/core/heatmap.py", "keypoints without annotation get a target and are trained on",
         "np.where(outside.any(axis=-1), 0, np.asarray(visible))", "np.where(outside.any(axis=-1), 0, 1)", HEATMAP,
     ),
     Mutant(
-        "outside-counts", "lib/core/heatmap.py", "joints far outside of the crop are trained on",
+        "outside-counts", "lib/core/heatmap.py", "keypoints far outside the crop are trained on",
         "np.where(outside.any(axis=-1), 0, np.asarray(visible))", "np.asarray(visible)", HEATMAP,
     ),
     Mutant(

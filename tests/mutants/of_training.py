@@ -38,7 +38,7 @@ NOT_FINITE = (
 TRAINING = (
     # -- a step --------------------------------------------------------------------------------------------------------
     Mutant(
-        "loss-weight-ignored", "lib/core/loss.py", "joints that nobody annotated are learnt as background",
+        "loss-weight-ignored", "lib/core/loss.py", "keypoints without annotation are learned as background",
         "difference = difference * target_weight.unsqueeze(-1)", "difference = difference * 1.0", LOSS,
     ),
     Mutant(
@@ -46,16 +46,16 @@ TRAINING = (
         "return 0.5 * paddle.mean(", "return paddle.mean(", LOSS,
     ),
     Mutant(
-        "gradients-never-cleared", "lib/training/precision.py", "each step adds to the gradients of those before it",
+        "gradients-never-cleared", "lib/training/precision.py", "gradients add up over the steps",
         "        optimizer.clear_grad()\n", "", PRECISION,
     ),
     Mutant(
-        "loss-not-scaled", "lib/training/precision.py", "in float16 small gradients vanish, and all are divided",
+        "loss-not-scaled", "lib/training/precision.py", "in float16, small gradients vanish and the others are divided",
         "self.scaler.scale(loss).backward()", "loss.backward()", PRECISION,
     ),
     Mutant(
         "accumulated-batches-add-up", "lib/training/trainer.py",
-        "four batches that share a step make it four times as long",
+        "four accumulated batches make the step four times as large",
         'loss_weight(len(batch["index"]), joined)', 'loss_weight(len(batch["index"]), len(batch["index"]))',
         SHARED_STEP,
     ),
@@ -65,16 +65,16 @@ TRAINING = (
         "        network.eval()\n", "        network.train()\n", ("tests/models/test_paddle_network.py",),
     ),
     Mutant(
-        "nan-not-noticed", "lib/training/trainer.py", "a loss that is not a number trains on",
+        "nan-not-noticed", "lib/training/trainer.py", "training continues after a NaN loss",
         "if not math.isfinite(figures.loss):", "if math.isinf(figures.loss):", NOT_FINITE,
     ),
     Mutant(
-        "nan-validated", "lib/evaluation/validation.py", "weights that are not numbers are validated and saved",
+        "nan-validated", "lib/evaluation/validation.py", "NaN weights are validated and saved",
         "if not math.isfinite(measured.loss):", "if math.isinf(measured.loss):", NOT_FINITE,
     ),
     # -- the learning rate ---------------------------------------------------------------------------------------------
     Mutant(
-        "rate-falls-late", "lib/training/optim.py", "the learning rate falls an epoch after TRAIN.LR_STEP",
+        "rate-falls-late", "lib/training/optim.py", "the learning rate falls one epoch after TRAIN.LR_STEP",
         "MultiStepDecay(train.lr, milestones,", "MultiStepDecay(train.lr, [step + 1 for step in milestones],", OPTIM,
     ),
     Mutant(
@@ -88,28 +88,28 @@ TRAINING = (
     ),
     # -- what is kept --------------------------------------------------------------------------------------------------
     Mutant(
-        "worst-is-best", "lib/training/trainer.py", "the lowest score's weights are saved as the best",
+        "worst-is-best", "lib/training/trainer.py", "the weights with the lowest score are saved as the best",
         "score > best)", "score < best)", BEST,
     ),
     Mutant(
-        "nan-is-best", "lib/training/trainer.py", "weights whose score is not a number replace the best",
+        "nan-is-best", "lib/training/trainer.py", "weights with a NaN score replace the best",
         "math.isfinite(score) and (best is None or score > best)", "best is None or not score <= best", BEST,
     ),
     Mutant(
-        "resume-forgets-optimizer", "lib/training/checkpoint.py", "a run goes on with Adam's moments at zero",
+        "resume-forgets-optimizer", "lib/training/checkpoint.py", "a resumed run starts with Adam's moments at zero",
         'optimizer.set_state_dict(_rename(state["optimizer"], ours))', '_rename(state["optimizer"], ours)', CHECKPOINT,
     ),
     Mutant(
-        "resume-forgets-schedule", RUN, "a run goes on with the learning rate of its first epoch",
+        "resume-forgets-schedule", RUN, "a resumed run has the learning rate of its first epoch",
         'go_to_epoch(scheduler, progress["epoch"], steps, -(-begun // train.accumulate))',
         "go_to_epoch(scheduler, 0, steps)", GOING_ON,
     ),
     Mutant(
-        "resume-forgets-best", RUN, "the first epoch after a pause becomes the best",
+        "resume-forgets-best", RUN, "the first epoch after resuming becomes the best",
         "learner.average, warnings.append)", 'learner.average, warnings.append) | {"best": None}', GOING_ON,
     ),
     Mutant(
-        "checksum-not-compared", "lib/weights/checksum.py", "a checkpoint with a changed bit is gone on from",
+        "checksum-not-compared", "lib/weights/checksum.py", "a run resumes from a checkpoint with a changed bit",
         " or checksum != _checksum(file, length, run)", "", ("tests/training/test_safe_checkpoints.py",),
     ),
     Mutant(
@@ -117,7 +117,7 @@ TRAINING = (
         "decay * self.state[name] + (1 - decay) * weight", "(1 - decay) * self.state[name] + decay * weight", EMA,
     ),
     Mutant(
-        "average-without-warm-up", "lib/training/ema.py", "the random first weights stay in the average",
+        "average-without-warm-up", "lib/training/ema.py", "the random initial weights stay in the average",
         "min(self.decay, (1 + self.step) / (10 + self.step))", "self.decay", EMA,
     ),
     Mutant(
@@ -131,7 +131,7 @@ TRAINING = (
         "zip(parts, lengths, strict=True)", "zip(parts[::-1], lengths[::-1], strict=True)", RANKS,
     ),
     Mutant(
-        "padding-gathered", "lib/training/ranks.py", "rows that only fill up a rank's batch count as persons",
+        "padding-gathered", "lib/training/ranks.py", "padding rows of a rank's batch count as persons",
         "part.numpy()[:length] for", "part.numpy() for", RANKS,
     ),
     Mutant(

@@ -92,7 +92,7 @@ def run(mutants, root=ROOT, jobs=1):
         for number in range(jobs):
             trees.put(copy_project(root, Path(folder) / str(number)))
         check_without(Path(folder) / "0" / "project", mutants)
-        print("| mutant | file | what is wrong then | the test that sees it |\n|---|---|---|---|", flush=True)
+        print("| mutant | file | fault | test that catches it |\n|---|---|---|---|", flush=True)
         try:
             for mutant, caught in zip(mutants, pool.map(partial(try_out, trees), mutants), strict=True):
                 survived += caught is None
