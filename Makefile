@@ -1,8 +1,10 @@
 # make demo   a network trained on drawn people, from nothing, in under ten minutes on a laptop
+# make photo IMG=photo.jpg   everyone in a photograph, with a published network, which is downloaded once
 # make test   lint and the tests to run at every change; make test-all: every test; make lint: style, imports, types
 # make setup  .venv with what this machine needs; demo and test do this first. PYTHON=python3.11 chooses another Python
 # make test-paddle2   the fast tests on Paddle 2.6.2; make test-convert: those that need PyTorch, which it installs
-# make bench  docs/benchmarks.md; make bench-gpu: speed and memory on a CUDA GPU; make bench-track: docs/tracking.md
+# make check-gpu   what of this project runs on the GPU, and what to do if it does not; make bench-gpu: speed and memory
+# make bench  docs/benchmarks.md; make bench-track: docs/tracking.md
 # make fuzz   tens of thousands of damaged files and impossible values, for minutes; FUZZ_CASES=2000 of each kind
 # make mutants    the code broken in one place after the other, which the suite must see: docs/testing.md; MUTANTS="NAME ..."
 # make coverage   the test suite, and what of lib/ it does not reach
@@ -11,45 +13,60 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-all test-paddle2 test-convert fuzz mutants coverage lint bench bench-gpu bench-track mini-set clean help
+.PHONY: setup demo test test-all test-paddle2 test-convert fuzz mutants coverage lint bench photo check-gpu bench-gpu bench-track mini-set clean help
 
-in_range = import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
-PYTHON ?= $(shell for name in python3 python3.12 python3.11 python3.10; do \
-	if $$name -c '$(in_range)' 2>/dev/null; then echo $$name; break; fi; done)
-REQUIREMENTS ?= $(shell if nvidia-smi -L >/dev/null 2>&1; then echo requirements.txt; else echo requirements/cpu.txt; fi)
+# $(call first_python,NAMES,N): the first of these that is Python 3.10 to 3.N
+in_range = import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $(1)))
+first_python = $(shell for name in $(1); do \
+	if $$name -c '$(call in_range,$(2))' 2>/dev/null; then echo $$name; break; fi; done)
+PYTHON ?= $(call first_python,python3 python3.13 python3.12 python3.11 python3.10,13)
+PADDLE2_PYTHON = $(call first_python,$(PYTHON) python3 python3.12 python3.11 python3.10,12)
+REQUIREMENTS ?=  # by default the file that fits the GPU and its driver
+choose = $(or $(REQUIREMENTS),$$($(PYTHON) -m lib.device.choose))
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-# $(call install,VENV,REQUIREMENT FILES): a virtual environment with these packages, from whatever is there
+# $(call install,VENV,REQUIREMENTS FILE,PYTHON): a virtual environment with these packages, from whatever is there.
+# Its marker names the file: packages of another one have to go first, as Paddle's wheels for CPUs and GPUs hold the
+# same files
 define install
-	@test -n "$(PYTHON)" || { echo "error: Python 3.10, 3.11 or 3.12 is needed; name one: make PYTHON=..." >&2; exit 2; }
-	@$(1)/bin/python -c pass 2>/dev/null || $(PYTHON) -m venv --clear $(1) || { rm -rf $(1); \
-		echo "error: no virtual environment could be made; on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
-	@echo "=> installing $(2) into $(1), which takes a minute or two"
-	@$(1)/bin/python -m pip install $(PIP_FLAGS) $(foreach file,$(2),-r $(file))
-	@touch $@
+	@$(or $(3),false) -c '$(call in_range,13)' 2>/dev/null || { echo "error: Python 3.10 to 3.13 is needed (for" \
+		"Paddle 2.6.2: to 3.12); for 3.14 there is no Paddle yet. Name one: make PYTHON=python3.12" >&2; exit 2; }
+	@file="$(2)"; \
+	if [ -s $@ ] && [ "$$(cat $@)" != "$$file" ]; then rm -rf $(1); fi; \
+	$(1)/bin/python -c pass 2>/dev/null || $(3) -m venv --clear $(1) || { rm -rf $(1); \
+		echo "error: no virtual environment could be made; on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }; \
+	echo "=> installing $$file into $(1), which takes some minutes"; \
+	$(1)/bin/python -m pip install $(PIP_FLAGS) -r "$$file"; \
+	echo "$$file" > $@
 endef
 
 help:
-	@sed -n '1,9s/^# //p' Makefile
+	@sed -n '1,11s/^# //p' Makefile
 
 setup: $(VENV)/.installed
+FORCE:
 
-$(VENV)/.installed: $(REQUIREMENTS) requirements/base.txt
-	$(call install,$(VENV),$(REQUIREMENTS))
+another = $(if $(REQUIREMENTS),$(filter-out $(shell cat $(VENV)/.installed 2>/dev/null),$(REQUIREMENTS)))
+$(VENV)/.installed: requirements.txt $(foreach name,base cpu cuda11 cuda12 cuda129,requirements/$(name).txt) \
+	$(if $(another),FORCE)
+	$(call install,$(VENV),$(choose),$(PYTHON))
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.txt
-	$(call install,$(VENV),requirements/dev.txt)
+	$(call install,$(VENV),requirements/dev.txt,$(RUN))
 
 .venv-paddle2/.installed: requirements/paddle2.txt requirements/base.txt requirements/dev.txt
-	$(call install,.venv-paddle2,requirements/paddle2.txt)
+	$(call install,.venv-paddle2,requirements/paddle2.txt,$(PADDLE2_PYTHON))
 
+# JOBS processes share the tests, a file of tests at a time; each takes up to 3 GB
+JOBS ?= 2
+PARALLEL := -n $(JOBS) --dist loadfile
 test: lint
-	$(RUN) -m pytest -m "not slow"
+	$(RUN) -m pytest $(PARALLEL) -m "not slow"
 
 test-all: lint
-	$(RUN) -m pytest
+	$(RUN) -m pytest $(PARALLEL)
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .
@@ -57,11 +74,12 @@ lint: $(VENV)/.installed-dev
 	$(VENV)/bin/mypy
 
 test-paddle2: .venv-paddle2/.installed
-	.venv-paddle2/bin/python -m pytest -m "not slow"
+	.venv-paddle2/bin/python -m pytest $(PARALLEL) -m "not slow"
 
-test-convert: $(VENV)/.installed-dev requirements/convert.txt
-	$(RUN) -m pip install $(PIP_FLAGS) -r requirements/convert.txt
-	$(RUN) -m pytest tests/weights/test_convert.py tests/test_convert_script.py
+test-convert: $(VENV)/.installed-dev requirements/torch.txt
+	$(RUN) -m pip install $(PIP_FLAGS) -r requirements/torch.txt
+	$(RUN) -m pytest tests/weights/test_convert.py tests/test_convert_script.py \
+		tests/zoo/test_published_networks.py
 
 FUZZ_CASES ?= 1500
 fuzz: $(VENV)/.installed-dev
@@ -75,6 +93,13 @@ coverage: $(VENV)/.installed-dev
 	$(RUN) -m coverage run -m pytest
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report
+
+photo: setup
+	@test -n "$(IMG)" || { echo "error: name a picture: make photo IMG=photo.jpg" >&2; exit 2; }
+	$(RUN) pose_estimation/infer.py --img-file "$(IMG)"
+
+check-gpu: setup
+	$(RUN) pose_estimation/check_gpu.py
 
 DEMO := mini/synthetic_resnet18_96x96
 DEMO_OUT := output/mpii/pose_resnet_18/synthetic_resnet18_96x96
@@ -107,9 +132,12 @@ bench: setup
 	@test -d data/mpii || $(RUN) -m zipfile -e data/mpii.zip data/
 	$(RUN) tests/seeded.py --cfg $(MAIN) --output output/bench.pdparams
 	$(RUN) pose_estimation/export.py --cfg $(MAIN) --model-file output/bench.pdparams --output output/onnx/bench.onnx
+	$(RUN) pose_estimation/export.py --cfg $(MAIN) --model-file output/bench.pdparams --int8 --calib $(MAIN) \
+		--output output/onnx/bench_int8.onnx
+	$(RUN) -m pip install $(PIP_FLAGS) -r requirements/openvino.txt
 	$(RUN) tests/bench/write_report.py
 
-bench-gpu: setup
+bench-gpu: check-gpu
 	@test -d data/bench || $(RUN) -m lib.dataset.synthetic --output data/bench --train 2000 --valid 8
 	$(RUN) tests/bench/gpu.py --root data/bench WORKERS 8
 
