@@ -11,10 +11,11 @@ import numpy as np
 from ..config.config import read_config
 from ..config.schema import Config, ModelConfig
 from ..utils.errors import UserError
+from ..utils.files import file_digest
 from ..utils.image import MEAN, STD
 from ..utils.runtime import make_folder, replacing
 from .convert import KIND_WORDS, PICTURES, depth_of
-from .weight_record import WeightRecord, file_digest, parse_record, read_record, record_path, write_record
+from .weight_record import WeightRecord, parse_record, read_record, record_path, write_record
 from .weights import match_weights
 
 NAMES_SHOWN = 5
@@ -141,7 +142,7 @@ def make_record(arguments: argparse.Namespace, config: Config, kind: str) -> Wei
     return record
 
 
-def write_result(
+def write_weights(
     state: Mapping[str, Any], record: WeightRecord, output: Path, save: Callable[[Any, str], None]
 ) -> None:
     """Writes weights and record with `save`. The record first: weights without one would be used unchecked."""
@@ -149,4 +150,11 @@ def write_result(
     with replacing(output) as temporary:
         save(state, str(temporary))
         write_record(record.model_copy(update={"sha256": file_digest(temporary)}), record_path(output))
+
+
+def write_result(
+    state: Mapping[str, Any], record: WeightRecord, output: Path, save: Callable[[Any, str], None]
+) -> None:
+    """`write_weights`, and says so."""
+    write_weights(state, record, output, save)
     print(f"=> wrote {output} and {record_path(output).name} beside it")

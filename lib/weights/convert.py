@@ -1,4 +1,4 @@
-"""Reads weight files of other projects and renames their weights. NumPy only, but for PyTorch's files.
+"""Reads weight files of other projects and renames their weights. Neither PyTorch nor Paddle is needed.
 
 The original:     conv1.weight ... layer4.2.bn3.bias, deconv_layers.0.weight, final_layer.weight
 mmpose 0.x, 1.x:  backbone.*, and keypoint_head.* or head.* with deconv_layers.*, final_layer.* or plain numbers
@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..utils.errors import UserError
 from ..utils.image import MEAN, STD
-from .weight_record import Three
+from .torch_file import Opaque, Quantized, read_checkpoint
 from .weights import read_weights
 
 # What the weights of each kind expect of a picture: colour order, what pixels are divided by, mean, deviation
-CAFFE_MEAN: Three = (103.939, 116.779, 123.68)  # of ImageNet's pixels, 0 to 255, in BGR
+CAFFE_MEAN = (103.939, 116.779, 123.68)  # of ImageNet's pixels, 0 to 255, in BGR
 PICTURES = {
     "original": ("BGR", 255.0, MEAN, STD),
     "mmpose": ("RGB", 255.0, MEAN, STD),
@@ -46,15 +46,23 @@ DEPTHS = {
 }  # fmt: skip
 BARE_BACKBONE = re.compile(r"(conv1|bn1|layer[1-4])\.")
 MMPOSE_HEAD = re.compile(r"(?:keypoint_head|head)\.(?=deconv_layers\.|final_layer\.|\d+\.)")
+WRAPPERS = re.compile(r"^(?:(?:module|_orig_mod|model|net|network|architecture|student|teacher)\.)+")
+STATE_KEYS = ("state_dict", "model_state_dict", "model", "network", "net", "weights", "module")
+EMA_KEYS = ("state_dict_ema", "ema_state_dict", "model_ema", "ema")
+FIRST, SECOND = "conv1.weight", "layer1.0.conv1.weight"  # names of every ResNet here
 NUMBERED = re.compile(r"(\d+)\.(.+)")
 SAFETENSORS_TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 
 
-def read_source(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+def read_source(
+    path: str | os.PathLike[str], ema: bool = False, say: Callable[[str], None] = print
+) -> dict[str, np.ndarray]:
     """{name: float32 array} of a weight file, by its ending: .safetensors, Paddle's, or else PyTorch's.
 
-    What is no floating point number (BatchNorm's count of batches) is left out.
-    Raises UserError where the file is missing, damaged, of another kind, or needs a package that is not installed.
+    What is no floating point number (BatchNorm's count of batches) is left out. ema: take the averaged weights of a
+    checkpoint that has both; `say` gets the lines that tell which are taken.
+    Raises UserError where the file is missing, damaged, of another kind, holds quantised weights or NaN, or needs a
+    package that is not installed.
     """
     path = Path(path)
     if path.is_dir():
@@ -63,15 +71,26 @@ def read_source(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         raise UserError(f"--source: there is no weight file {path}")
     if path.stat().st_size == 0:
         raise UserError(f"--source: {path} is empty: copy or download it again")
+    arrays: Mapping[Any, Any]
     if path.suffix == ".safetensors":
         arrays = _read_safetensors(path)
     elif path.suffix in (".pdparams", ".pdckpt"):
         arrays = read_weights(path)
     else:
-        arrays = _read_pytorch(path)
-    weights = {name: _as_float32(array) for name, array in arrays.items() if array.dtype.kind == "f" or _is_bf16(array)}
+        arrays = _choose_twin(_choose_state(read_checkpoint(path), path, ema, say), ema, say)
+    quantized = [name for name, value in arrays.items() if isinstance(value, Quantized)]
+    if quantized:
+        raise UserError(f"--source: {path}: {quantized[0]} is quantised: convert the checkpoint in floating point")
+    weights = {
+        str(name): _as_float32(value)
+        for name, value in arrays.items()
+        if isinstance(value, np.ndarray) and (value.dtype.kind == "f" or _is_bf16(value))
+    }
     if not weights:
-        raise UserError(f"--source: {path} holds no weights: expected names and arrays")
+        found = ", ".join(str(name) for name in list(arrays)[:5])
+        besides = f", found {found}" if found else ""
+        raise UserError(f"--source: {path} holds no weights: expected names and arrays{besides}")
+    _check_numbers(weights, path)
     return weights
 
 
@@ -102,68 +121,72 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     }
 
 
-def _read_pytorch(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a PyTorch checkpoint, bare or nested; the only place that imports PyTorch."""
-    try:
-        import torch
-    except ImportError:
-        raise UserError(f"{path} needs PyTorch to read it: pip install -r requirements/convert.txt") from None
-    try:
-        with torch.serialization.safe_globals(_harmless_globals()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the pickle's protocol
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # its unpickler lets through whatever it meets in a file of another kind
-        raise UserError(_say_why_not_read(path, error)) from error
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]
-    if not isinstance(state, dict):
-        raise UserError(f"--source: {path} is no checkpoint: expected names and arrays, got {type(state).__name__}")
-    return {
-        str(name): value.detach().float().numpy()  # NumPy has no bfloat16
-        for name, value in state.items()
-        if isinstance(value, torch.Tensor) and value.is_floating_point()
-    }
-
-
-class _Unread:
-    """Stands for NumPy's numbers and arrays in a PyTorch checkpoint, which nobody asks for: nothing is made of them."""
-
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def __setstate__(self, state: object) -> None:
-        pass
-
-
-def _harmless_globals() -> list[tuple[type, str]]:
-    """The names of NumPy's numbers and arrays, which are read past. None of NumPy's code is run for them.
-
-    The original's checkpoints hold the epoch's score as a number, mmpose's the joints' sigmas and colours as arrays.
-    """
-    modules = ("numpy.core.multiarray", "numpy._core.multiarray")  # before and since NumPy 2
-    makers = [f"{module}.{name}" for module in modules for name in ("scalar", "_reconstruct")]
-    return [(_Unread, name) for name in (*makers, "numpy.ndarray", "numpy.dtype")]
-
-
-def _say_why_not_read(path: Path, error: BaseException) -> str:
-    refused = re.search(r"GLOBAL (\S+)", str(error))
-    if refused:
-        return (
-            f"--source: {path} is not read: besides arrays it holds {refused[1]}, which could run code. Where you "
-            "trust it, open it in PyTorch and save its state_dict alone"
+def _choose_state(content: Any, path: Path, ema: bool, say: Callable[[str], None]) -> Mapping[Any, Any]:
+    """The names and values of a checkpoint: what lies under one of STATE_KEYS, or under EMA_KEYS if `ema`."""
+    if isinstance(content, Opaque):
+        raise UserError(
+            f"--source: {path} holds {content.about}, not names and arrays. A whole network is saved with its code, "
+            "which is not run here: open it in PyTorch and save its state_dict()"
         )
-    reason = " ".join(str(error).split())
-    known = re.search(r"Unsupported operand \d+|failed finding central directory|Invalid magic number", reason)
-    reason = known[0] if known else reason[:100]
-    return (
-        f"--source: {path} is not a PyTorch checkpoint, or is damaged ({reason or type(error).__name__}); it is read "
-        "as arrays only, so that it cannot run code"
-    )
+    if not isinstance(content, dict):
+        raise UserError(f"--source: {path} is no checkpoint: expected names and arrays, got {type(content).__name__}")
+    own = next((key for key in STATE_KEYS if _has_arrays(content.get(key))), None)
+    averaged = next((key for key in EMA_KEYS if _has_arrays(content.get(key))), None)
+    if ema and averaged is None and not _names_start_with(content, "teacher."):
+        raise UserError(f"--ema: {path} has no averaged weights: expected them under {', '.join(EMA_KEYS)} or teacher.")
+    if own and averaged:
+        taken, other = (averaged, own) if ema else (own, averaged)
+        say(f"=> {path}: {taken} is taken, not {other} (--ema takes the averaged weights, {averaged})")
+    key = averaged if ema and averaged else own or averaged or _only_state(content, path, say)
+    state = content[key] if key else content
+    if key and not any(_is_array(value) for value in state.values()):  # such as {"model": {"state_dict": ...}}
+        return _choose_state(state, path, ema, say)
+    return state
+
+
+def _only_state(content: Mapping[Any, Any], path: Path, say: Callable[[str], None]) -> Any:
+    """The key of the only dictionary of arrays in a checkpoint without any beside it, None where there is none."""
+    found = [key for key, value in content.items() if _has_arrays(value)]
+    if len(found) != 1 or any(map(_is_array, content.values())):
+        return None
+    say(f"=> {path}: the weights under {str(found[0])[:60]} are taken, the only ones")
+    return found[0]
+
+
+def _choose_twin(state: Mapping[Any, Any], ema: bool, say: Callable[[str], None]) -> Mapping[Any, Any]:
+    """Of a student and its teacher, the running average of it, one."""
+    if not (_names_start_with(state, "student.") and _names_start_with(state, "teacher.")):
+        return state
+    taken, other = ("teacher.", "student.") if ema else ("student.", "teacher.")
+    say(f"=> the weights of {taken} are taken, not those of {other} (--ema takes the teacher, an average)")
+    return {name: value for name, value in state.items() if not str(name).startswith(other)}
+
+
+def _names_start_with(state: Any, prefix: str) -> bool:
+    return isinstance(state, dict) and any(str(name).startswith(prefix) for name in state)
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, (np.ndarray, Quantized))
+
+
+def _has_arrays(value: Any) -> bool:
+    """Whether a dictionary holds arrays, or a dictionary of them."""
+    if not isinstance(value, dict):
+        return False
+    inner = [item.values() if isinstance(item, dict) else (item,) for item in value.values()]
+    return any(_is_array(item) for items in inner for item in items)
+
+
+def _check_numbers(weights: Mapping[str, np.ndarray], path: Path) -> None:
+    for name, array in weights.items():
+        if not np.isfinite(array).all():
+            raise UserError(f"--source: {path}: {name} is not finite (NaN or infinite): the run that saved it diverged")
 
 
 def kind_of(names: Iterable[str], style: str) -> str:
     """The kind of weights, a key of PICTURES, from the names in the file and MODEL.STYLE."""
-    names = [_without_wrapper(name) for name in names]
+    names = list(_unwrapped(list(names)).values())
     has_head = any(name.startswith(("deconv_layers.", "final_layer.")) for name in names)
     has_backbone = any(name.startswith("backbone.") for name in names)
     if any(name.endswith("._mean") for name in names):
@@ -180,7 +203,7 @@ def rename(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
     Raises UserError where two names become one.
     """
-    unwrapped = {name: _without_wrapper(name) for name in weights}
+    unwrapped = _unwrapped(list(weights))
     numbers = [NUMBERED.match(MMPOSE_HEAD.sub("", name)) for name in unwrapped.values() if MMPOSE_HEAD.match(name)]
     last = max((int(number[1]) for number in numbers if number), default=None)
     renamed = {}
@@ -201,9 +224,17 @@ def depth_of(weights: Iterable[str]) -> int | None:
     return DEPTHS.get((first, second, third, fourth, bottleneck))
 
 
-def _without_wrapper(name: str) -> str:
-    """Without what DataParallel puts before every name, once for each wrapping."""
-    return re.sub(r"^(module\.)+", "", name)
+def _unwrapped(names: Sequence[str]) -> dict[str, str]:
+    """{name: the same without what DataParallel, torch.compile, Lightning and others put before every name}.
+
+    What stands before the only ResNet is taken off too, whatever it is.
+    """
+    plain = {name: WRAPPERS.sub("", name) for name in names}
+    known = set(plain.values())
+    before = {name.removesuffix(FIRST) for name in known if name.endswith(FIRST)}
+    before = {prefix.removesuffix("backbone.") for prefix in before if f"{prefix}{SECOND}" in known}
+    wrapper = before.pop() if len(before) == 1 else ""
+    return {name: short.removeprefix(wrapper) for name, short in plain.items()}
 
 
 def _our_name(name: str, last_number: int | None) -> str:

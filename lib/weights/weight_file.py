@@ -57,9 +57,9 @@ def read_paddle(path: str | os.PathLike[str]) -> dict | int | list:
     damaged or no pickle, OSError.
     """
     with open(path, "rb") as file:
-        machine = _Machine(Path(path).stat().st_size)
+        machine = Machine(Path(path).stat().st_size)
         try:
-            return _as_saved(machine.run(_Bounded(file, machine.size)))
+            return _as_saved(machine.run(Bounded(file, machine.size)))
         except RefusedError as error:
             raise RefusedError(f"{path} is not read: {error}") from None
         except OSError:
@@ -78,7 +78,7 @@ def _as_saved(content: Any) -> Any:
     return content
 
 
-class _Bounded:
+class Bounded:
     """A file that is never asked for more than is left of it: a length in the file may be anything."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
@@ -99,14 +99,14 @@ class _Name:
 
 
 @dataclass
-class _Unmade:
+class Unmade:
     """An array or dtype that was announced; its state follows. places: where the memo holds it."""
 
     dtype: np.dtype | None = None
     places: list[int] = field(default_factory=list)
 
 
-class _Machine:
+class Machine:
     """Runs one pickle of `size` bytes."""
 
     def __init__(self, size: int) -> None:
@@ -116,19 +116,24 @@ class _Machine:
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
 
-    def run(self, file: _Bounded) -> Any:
+    def run(self, file: Bounded) -> Any:
         for opcode, argument, _ in pickletools.genops(cast(IO[bytes], file)):
-            name = opcode.name
-            if name == "STOP":
+            if opcode.name == "STOP":
                 return self.stack.pop()
-            if name in VALUES:
-                self.stack.append(argument)
-            elif name in CONSTANTS:
-                self.stack.append(CONSTANTS[name])
-            elif name in HANDLERS:
-                HANDLERS[name](self, argument)
-            elif name not in ("PROTO", "FRAME"):
-                raise RefusedError(f"it holds the pickle instruction {name}, which no arrays need")
+            if not self.instruct(opcode.name, argument):
+                raise RefusedError(f"it holds the pickle instruction {opcode.name}, which no arrays need")
+
+    def instruct(self, name: str, argument: Any) -> bool:
+        """Does what one instruction says; False where it is not known."""
+        if name in VALUES:
+            self.stack.append(argument)
+        elif name in CONSTANTS:
+            self.stack.append(CONSTANTS[name])
+        elif name in HANDLERS:
+            HANDLERS[name](self, argument)
+        else:
+            return name in ("PROTO", "FRAME")
+        return True
 
     def take(self, count: int) -> list[Any]:
         """The topmost `count` values, off the stack."""
@@ -142,12 +147,12 @@ class _Machine:
         """Everything since the last MARK, off the stack."""
         return self.take(len(self.stack) - self.marks.pop())
 
-    def remember(self, place: int) -> None:
+    def remember(self, memo_index: int) -> None:
         """Puts what is on top of the stack in the memo."""
         value = self.stack[-1]
-        if isinstance(value, _Unmade):
-            value.places.append(place)
-        self.memo[place] = value
+        if isinstance(value, Unmade):
+            value.places.append(memo_index)
+        self.memo[memo_index] = value
 
     def name(self, module: Any, name: Any) -> None:
         """Puts a name on the stack, if it is one of MAKERS."""
@@ -155,6 +160,10 @@ class _Machine:
         if kind is None:
             shown = ascii(f"{module}.{name}")[1:-1][:100]
             raise RefusedError(f"besides arrays it holds {shown}, which could run code when it is loaded")
+        self.push_name(kind)
+
+    def push_name(self, kind: str) -> None:
+        """Puts one of the values of MAKERS, or of a subclass's, on the stack."""
         self.stack.append(_Name(kind))
 
     def set_items(self, values: list[Any]) -> None:
@@ -173,19 +182,22 @@ class _Machine:
 
     def make(self, _: object) -> None:
         """REDUCE: what a name makes of its arguments."""
-        maker, arguments = self.take(2)
+        self.stack.append(self.made_of(*self.take(2)))
+
+    def made_of(self, maker: Any, arguments: Any) -> Any:
+        """What a name makes of its arguments."""
         if not isinstance(maker, _Name) or not isinstance(arguments, tuple):
             raise TypeError("only names make something")
-        self.stack.append(getattr(self, f"_make_{maker.kind.replace(' ', '_')}")(*arguments))
+        return getattr(self, f"_make_{maker.kind.replace(' ', '_')}")(*arguments)
 
-    def _make_array(self, *_: object) -> _Unmade:
-        return _Unmade()
+    def _make_array(self, *_: object) -> Unmade:
+        return Unmade()
 
-    def _make_dtype(self, name: Any, *_: object) -> _Unmade:
+    def _make_dtype(self, name: Any, *_: object) -> Unmade:
         dtype = np.dtype(name) if isinstance(name, str) and len(name) <= 4 else None
         if dtype is None or dtype.kind not in KINDS:
             raise RefusedError(f"it holds an array of {ascii(name)[:40]}, not of numbers")
-        return _Unmade(dtype)
+        return Unmade(dtype)
 
     def _make_scalar(self, dtype: Any, data: Any) -> Any:
         return _array(dtype, (), data)[()]
@@ -220,7 +232,7 @@ class _Machine:
     def build(self, _: object) -> None:
         """BUILD: the state of what was announced."""
         unmade, state = self.take(2)
-        if not isinstance(unmade, _Unmade):
+        if not isinstance(unmade, Unmade):
             raise RefusedError(f"it sets the state of a {type(unmade).__name__}, which could run code")
         made: Any
         if unmade.dtype is None:
@@ -229,8 +241,8 @@ class _Machine:
             made = _array(dtype, shape, data, "F" if is_fortran else "C")
         else:
             made = unmade.dtype.newbyteorder(state[1])
-        for place in unmade.places:
-            self.memo[place] = made
+        for memo_index in unmade.places:
+            self.memo[memo_index] = made
         self.stack.append(made)
 
 
@@ -242,7 +254,7 @@ def _array(dtype: Any, shape: Any, data: Any, order: Any = "C") -> np.ndarray:
     return array.reshape(shape, order=order)
 
 
-HANDLERS: dict[str, Callable[[_Machine, Any], object]] = {
+HANDLERS: dict[str, Callable[[Machine, Any], object]] = {
     "MARK": lambda machine, _: machine.marks.append(len(machine.stack)),
     "EMPTY_LIST": lambda machine, _: machine.stack.append([]),
     "EMPTY_DICT": lambda machine, _: machine.stack.append({}),
@@ -255,10 +267,10 @@ HANDLERS: dict[str, Callable[[_Machine, Any], object]] = {
     "SETITEM": lambda machine, _: machine.set_items(machine.take(2)),
     "SETITEMS": lambda machine, _: machine.set_items(machine.take_to_mark()),
     "MEMOIZE": lambda machine, _: machine.remember(len(machine.memo)),
-    **dict.fromkeys(("BINPUT", "LONG_BINPUT"), lambda machine, place: machine.remember(place)),
-    **dict.fromkeys(("BINGET", "LONG_BINGET"), lambda machine, place: machine.stack.append(machine.memo[place])),
+    **dict.fromkeys(("BINPUT", "LONG_BINPUT"), lambda machine, index: machine.remember(index)),
+    **dict.fromkeys(("BINGET", "LONG_BINGET"), lambda machine, index: machine.stack.append(machine.memo[index])),
     "GLOBAL": lambda machine, name: machine.name(*name.split(" ", 1)),
     "STACK_GLOBAL": lambda machine, _: machine.name(*machine.take(2)),
-    "REDUCE": _Machine.make,
-    "BUILD": _Machine.build,
+    "REDUCE": lambda machine, _: machine.make(_),
+    "BUILD": lambda machine, _: machine.build(_),
 }  # fmt: skip

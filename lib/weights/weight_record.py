@@ -3,20 +3,18 @@
 The record of X.pdparams is X.json; it counts for the one file whose sha256 it holds. Weights that were trained here
 have the config.yaml of their run folder instead.
 """
-import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..config.config import read_config
 from ..config.schema import Config, DatasetConfig
 from ..utils.errors import UserError
-from ..utils.files import write_json
-from ..utils.image import MEAN, STD
+from ..utils.files import file_digest, write_json
+from ..utils.image import is_usual_normalization
 
 Three = tuple[float, float, float]
 
@@ -49,23 +47,10 @@ class WeightRecord(BaseModel):
         scale = "" if dataset.pixel_scale == self.pixel_scale else f"DATASET.PIXEL_SCALE {self.pixel_scale:g}"
         return " ".join(filter(None, (color, scale)))
 
-    def has_our_normalization(self) -> bool:
-        """Whether mean and deviation are the only ones that the pictures get here."""
-        return np.allclose([self.mean, self.deviation], [MEAN, STD], rtol=0, atol=1e-3)
-
 
 def record_path(weight_file: str | os.PathLike[str]) -> Path:
     """Where the record of a weight file is: X.json beside X.pdparams."""
     return Path(weight_file).with_suffix(".json")
-
-
-def file_digest(path: str | os.PathLike[str]) -> str:
-    """The sha256 of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def write_record(record: WeightRecord, path: str | os.PathLike[str]) -> None:
@@ -158,7 +143,7 @@ def _check_run(weight_file: str | os.PathLike[str], config: Config, start: int) 
 def _other_pictures(record: WeightRecord, dataset: DatasetConfig) -> str:
     """What the weights expect and what to give for it, or '' where the experiment's pictures are such."""
     expects = f"expects {record.describe_pictures()}"
-    if not record.has_our_normalization():
+    if not is_usual_normalization(record.mean, record.deviation):
         return f"{expects}, minus {list(record.mean)}, over {list(record.deviation)}, which no option gives them here"
     overrides = record.overrides_for(dataset)
     return f"{expects}: give {overrides}" if overrides else ""

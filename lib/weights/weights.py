@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..utils.errors import UserError
+from ..utils.errors import UserError, whole_reason
 from .checksum import is_changed
 from .weight_file import read_paddle
 
@@ -31,8 +31,8 @@ def read_content(path: str | os.PathLike[str]) -> dict | int | list:
             raise DamagedError(f"{path} is damaged: its checksum is not that of what was written; copy it again")
         return read_paddle(path)
     except pickle.UnpicklingError as error:
-        reason = " ".join(str(error).split())[:100]
-        raise DamagedError(f"{path} is not a Paddle weight file, or is damaged ({reason}){_foreign(path)}") from error
+        reason = f"({whole_reason(error)}){_foreign(path)}"
+        raise DamagedError(f"{path} is not a Paddle weight file, or is damaged {reason}") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
 

@@ -199,14 +199,6 @@ def test_numpys_numbers_and_arrays_beside_the_weights_are_read_past(torch, tmp_p
     assert_same(read_source(tmp_path / "w.pth"), {"conv1.weight": VALUES.astype(np.float32)})
 
 
-@pytest.mark.parametrize("suffix", ["pth", "pth.tar", "bin"])
-def test_a_file_of_pytorch_says_what_to_install_where_it_is_missing(tmp_path, monkeypatch, suffix):
-    monkeypatch.setitem(sys.modules, "torch", None)  # makes `import torch` fail
-    (tmp_path / f"w.{suffix}").write_bytes(b"weights")
-    with pytest.raises(UserError, match=r"needs PyTorch .*: pip install -r requirements/convert\.txt"):
-        read_source(tmp_path / f"w.{suffix}")
-
-
 def test_a_safetensors_file_says_what_to_install_where_that_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors", None)
     (tmp_path / "w.safetensors").write_bytes(b"weights")
