@@ -6,7 +6,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..utils.errors import UserError
 from ..utils.parser import OneLineParser
@@ -18,19 +18,24 @@ if TYPE_CHECKING:
     from .schema import Config
 
 
-def make_experiment_parser(description: str | None) -> OneLineParser:
-    """A parser of an experiment: --cfg, and KEY VALUE pairs at the end."""
+def make_experiment_parser(description: str | None, by_name: bool = False) -> OneLineParser:
+    """A parser of an experiment: --cfg, and KEY VALUE pairs at the end.
+
+    by_name: --cfg may be left out, as a network of the index says what it would, see `lib.zoo.experiment`.
+    """
     parser = OneLineParser(description=description, allow_abbrev=False)
-    parser.add_argument("--cfg", required=True, metavar="YAML", help="the experiment, such as experiments/mini/*.yaml")
+    about = "the experiment, such as experiments/mini/*.yaml"
+    about += "; left out where --model-file is a name of fetch.py --list" if by_name else ""
+    parser.add_argument("--cfg", required=not by_name, metavar="YAML", help=about)
     parser.add_argument(
         "overrides", nargs="*", metavar="KEY VALUE", help="override the experiment: TRAIN.END_EPOCH 3 WORKERS 2"
     )
     return parser
 
 
-def make_parser(description: str | None) -> OneLineParser:
+def make_parser(description: str | None, by_name: bool = False) -> OneLineParser:
     """An experiment's parser with the options that every script has that runs a network over a data set."""
-    parser = make_experiment_parser(description)
+    parser = make_experiment_parser(description, by_name)
     parser.add_argument("--gpus", help="the CUDA GPU to use, such as 0; cpu for none (default: GPUS of the experiment)")
     parser.add_argument("--workers", type=int, help="loader processes; 0 loads in the main process")
     parser.add_argument("--frequent", type=int, metavar="STEPS", help="steps between lines of the log (PRINT_FREQ)")
@@ -45,21 +50,32 @@ def config_from(arguments: argparse.Namespace, batch_key: str = "", flags: Seque
     batch_key: what --batch_size stands for, where the script has that option; flags: (argument name, dotted key) of
     the script's own flags.
     """
-    words = arguments.overrides
-    overrides = parse_overrides(words)
+    if not Path(arguments.cfg).is_file():
+        raise UserError(f"there is no experiment file {arguments.cfg}")
+    return read_config(arguments.cfg, overrides_of(arguments, batch_key, flags))
+
+
+def overrides_of(
+    arguments: argparse.Namespace, batch_key: str = "", flags: Sequence[tuple[str, str]] = ()
+) -> dict[str, Any]:
+    """{dotted key: value} of parsed arguments, see `config_from`."""
+    overrides = parse_overrides(arguments.overrides)
     shared = (("gpus", "GPUS"), ("workers", "WORKERS"), ("frequent", "PRINT_FREQ"), ("batch_size", batch_key))
     for name, key in (*shared, *flags):
         value = getattr(arguments, name, None)
         if value is not None:
             overrides[key] = value
-    if not Path(arguments.cfg).is_file():
-        raise UserError(f"there is no experiment file {arguments.cfg}")
-    return read_config(arguments.cfg, overrides)
+    return overrides
 
 
 def run_parts(config: Config, experiment_file: str) -> Path:
     """<dataset>/<model>/<experiment>: where a run's folder is below OUTPUT_DIR, and its scalars below LOG_DIR."""
     return Path(config.dataset.dataset) / model_name(config.model) / Path(experiment_file).stem
+
+
+def run_place(config: Config, experiment_file: str) -> Path:
+    """<OUTPUT_DIR>/<dataset>/<model>/<experiment>/: a run's folder, whether it is there or not."""
+    return Path(config.output_dir) / run_parts(config, experiment_file)
 
 
 def run_folder(config: Config, experiment_file: str, phase: str) -> tuple[Path, Path, Path]:
@@ -68,7 +84,7 @@ def run_folder(config: Config, experiment_file: str, phase: str) -> tuple[Path, 
     What a killed run was writing there is removed.
     """
     parts = run_parts(config, experiment_file)
-    folder = make_folder(Path(config.output_dir) / parts)
+    folder = make_folder(run_place(config, experiment_file))
     clear_parts(folder)
     now = time.strftime("%Y-%m-%d-%H-%M-%S")
     return folder, folder / f"{parts.name}_{now}_{phase}.log", Path(config.log_dir) / parts / now

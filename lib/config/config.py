@@ -15,8 +15,9 @@ from pydantic import ValidationError
 
 from ..utils.errors import UserError
 from ..utils.files import short_repr
-from ..utils.safe_yaml import LARGEST_TEXT, parse_yaml
+from ..utils.safe_yaml import parse_yaml, read_yaml
 from .fields import Record
+from .file_joints import with_joints_of_file
 from .schema import Config
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ SYNONYMS = {
     "WEIGHTDECAY": "TRAIN.WD", "NUMWORKERS": "WORKERS", "INPUTSIZE": "MODEL.IMAGE_SIZE",
     "NUMKEYPOINTS": "MODEL.NUM_JOINTS", "CHECKPOINT": "TEST.MODEL_FILE", "WEIGHTS": "TEST.MODEL_FILE", "DEVICE": "GPUS",
 }  # fmt: skip
+SETS_KEY = "DATASET.TRAIN_SET"  # a name, or a list of names
 SKELETON_KEY = "DATASET.SKELETON"  # a name alone is short for the NAME of a section
 LAYERS_KEY = "MODEL.EXTRA.NUM_LAYERS"  # the original's name of MODEL.DEPTH
 
@@ -102,13 +104,7 @@ def _nest(flat: Mapping[str, Any], source: str | os.PathLike[str]) -> dict[str, 
 
 
 def _read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            tree = parse_yaml(file.read(LARGEST_TEXT + 1))
-    except OSError as error:
-        raise UserError(f"cannot read the experiment file {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not valid YAML: {error}") from error
+    tree = read_yaml(path, "experiment file")
     if not isinstance(tree, dict):
         raise UserError(f"{path}: expected KEY: value lines, got {type(tree).__name__}")
     return _flatten(tree)
@@ -126,7 +122,8 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
     for key, word in zip(words[::2], words[1::2], strict=True):
         if key not in KNOWN_KEYS:
             raise UserError(f"command line: unknown key {key}{_nearest(key)}")
-        if FIELDS.get(key) is str or key == SKELETON_KEY:
+        is_list = key == SETS_KEY and word.startswith("[")
+        if (FIELDS.get(key) is str or key == SKELETON_KEY) and not is_list:
             values[key] = word  # 2024, no or 1e3 may be a folder's name
             continue
         if any(known.startswith(f"{key}.") for known in KNOWN_KEYS):
@@ -163,19 +160,30 @@ def read_config(
     warn: called with one line where the file holds keys that nothing reads.
     Raises UserError with the dotted key, the file, what was expected and the nearest valid key.
     """
-    flat, overrides = _long_form(_read_yaml(path)), overrides or {}
+    return config_of(_read_yaml(path), str(path), overrides, warn)
+
+
+def config_of(
+    values: Mapping[str, Any], name: str, overrides: Mapping[str, Any] | None = None,
+    warn: Callable[[str], None] = print,
+) -> Config:
+    """The Config of {dotted key: value}; name: where they are from, for messages. Else as `read_config`."""
+    flat, overrides = _long_form(dict(values)), overrides or {}
     if SKELETON_KEY in overrides:  # another skeleton by its name, not the file's under another name
         flat = {key: value for key, value in flat.items() if not key.startswith(f"{SKELETON_KEY}.")}
     overrides = _long_form(dict(overrides))
     if overrides.keys() & {"MODEL.DEPTH", LAYERS_KEY}:  # the command line says the depth, under either name
         flat = {key: value for key, value in flat.items() if key not in ("MODEL.DEPTH", LAYERS_KEY)}
-    source = str(path) if not overrides else f"{path} with the command line's overrides"
+    source = name if not overrides else f"{name} with the command line's overrides"
     flat = _one_depth({**flat, **overrides}, source)
+    flat, line = with_joints_of_file(flat)
+    if line:
+        warn(line)
     if isinstance(flat.get("GPUS"), int):
         flat["GPUS"] = str(flat["GPUS"])
     unread = sorted(key for key in flat if key in UNREAD_KEYS)
     if unread:
-        warn(f"=> {path}: not used here, ignored: {', '.join(unread)}")
+        warn(f"=> {name}: not used here, ignored: {', '.join(unread)}")
     tree = _nest({key: value for key, value in flat.items() if key not in UNREAD_KEYS}, source)
     try:
         return Config.model_validate(tree)

@@ -15,9 +15,11 @@ def check_skeleton(config: Config) -> None:
     """Raises ValueError if the skeleton does not go with the network, the metric or the boxes."""
     skeleton = config.skeleton
     if config.model.num_joints != len(skeleton.joints):
-        raise ValueError(
-            f"MODEL.NUM_JOINTS: {config.model.num_joints}, but {skeleton.name} has {len(skeleton.joints)} joints"
-        )
+        entry = config.dataset.skeleton
+        own = config.dataset.dataset == "coco" and not entry.name and not entry.joints
+        way_on = "; for other joints give DATASET.SKELETON, or the annotations that name them" if own else ""
+        found = f"{skeleton.name} has {len(skeleton.joints)} joints"
+        raise ValueError(f"MODEL.NUM_JOINTS: {config.model.num_joints}, but {found}{way_on}")
     if config.dataset.prob_half_body and not skeleton.upper_body:
         raise ValueError(f"DATASET.PROB_HALF_BODY: the skeleton {skeleton.name} has no UPPER_BODY")
     if config.test.metric == "ap" and (config.dataset.dataset != "coco" or not skeleton.sigmas):

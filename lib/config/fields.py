@@ -37,6 +37,12 @@ def to_pck_reference(value: Any) -> Any:
     return value
 
 
+def to_set_names(value: Any) -> Any:
+    """A list of names as one text, a+b, which file names and messages take."""
+    is_list = isinstance(value, (list, tuple)) and value and all(isinstance(name, str) for name in value)
+    return "+".join(value) if is_list else value
+
+
 Number = Annotated[float, BeforeValidator(_number), AfterValidator(_finite)]
 NotNegative = Annotated[Number, Field(ge=0)]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
@@ -46,6 +52,7 @@ Sizes = Annotated[tuple[Count, ...], BeforeValidator(to_tuple)]
 WidthHeight = Annotated[tuple[Count, Count], BeforeValidator(to_tuple)]
 NamePairs = Annotated[tuple[tuple[str, str], ...], BeforeValidator(to_tuple)]
 Names = Annotated[tuple[str, ...], BeforeValidator(to_tuple)]
+SetNames = Annotated[str, BeforeValidator(to_set_names)]
 
 
 class Record(BaseModel):

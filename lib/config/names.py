@@ -1,7 +1,9 @@
-"""Names of a model in tables and folders."""
+"""Names that an experiment implies: of a model in tables and folders, and of files of annotations."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,3 +19,10 @@ def architecture_name(model: ModelConfig) -> str:
 def model_name(model: ModelConfig) -> str:
     """pose_resnet_50: the model's part of the output folder."""
     return f"{model.name}_{model.depth}"
+
+
+def annotation_path(root: str | os.PathLike[str], image_set: str) -> Path:
+    """COCO's person_keypoints_<set>.json, or image_info_<set>.json without ground truth, whichever is there."""
+    folder = Path(root) / "annotations"
+    path, without_truth = folder / f"person_keypoints_{image_set}.json", folder / f"image_info_{image_set}.json"
+    return without_truth if without_truth.is_file() and not path.is_file() else path

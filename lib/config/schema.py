@@ -11,7 +11,20 @@ from typing_extensions import Self
 
 from ..core.skeletons import Skeleton
 from .consistency import check_model, check_skeleton
-from .fields import Count, Fraction, NotNegative, Number, Positive, Record, Sizes, WidthHeight, lower_case, to_tuple
+from .fields import (
+    Count,
+    Fraction,
+    Names,
+    NotNegative,
+    Number,
+    Positive,
+    Record,
+    SetNames,
+    Sizes,
+    WidthHeight,
+    lower_case,
+    to_tuple,
+)
 from .skeleton_config import SkeletonConfig
 
 
@@ -22,8 +35,8 @@ class DatasetConfig(Record):
     """The joints; see DATASET.SKELETON.* below. A name alone is short for its NAME."""
     root: str = ""
     """Folder of the data set, below DATA_DIR."""
-    train_set: str = "train"
-    """Name of the training annotations."""
+    train_set: SetNames = "train"
+    """Name of the training annotations, or a list of names."""
     test_set: str = "valid"
     """Name of the validation annotations."""
     data_format: Literal["jpg", "png", "zip"] = "jpg"
@@ -48,8 +61,17 @@ class DatasetConfig(Record):
     """crops: image regions are decoded once and cached."""
     decode_reduced: Literal[False, True, "all"] = False
     """Decode large JPEG images at a reduced size in training; all: in validation, too."""
+    categories: Names = ()
+    """Names of COCO's categories, or all. By default those that have the skeleton and annotations."""
+    orientation: Literal["auto", "exif", "stored"] = "auto"
+    """exif: turn images as their EXIF data say. auto: where the annotated size tells that they were turned."""
     check_sides: bool = True
-    """Refuse a set whose left and right joints look exchanged."""
+    """Warn of a set whose left and right joints look exchanged, and refuse it where no posture explains it."""
+
+    @property
+    def train_sets(self) -> tuple[str, ...]:
+        """The names in TRAIN_SET."""
+        return tuple(self.train_set.split("+"))
 
 
 class ExtraConfig(Record):
@@ -138,6 +160,8 @@ class TrainConfig(Record):
     """Compute in (N, H, W, C)."""
     sync_bn: bool = False
     """BatchNorm over the batches of all GPUs."""
+    rank_timeout: Positive = 600.0
+    """Seconds after which a rank that is not heard of ends the run of several."""
 
 
 class TestConfig(Record):
@@ -158,10 +182,16 @@ class TestConfig(Record):
     """auto: PCKh for MPII, AP for COCO, PCK otherwise."""
     model_file: str = ""
     """Weights: .pdparams, .pdckpt or .onnx."""
+    provider: Literal["auto", "cpu", "cuda", "tensorrt", "openvino"] = "auto"
+    """What runs an .onnx file: ONNX Runtime on cpu, cuda or tensorrt, or OpenVINO. auto: ONNX Runtime as GPUS says."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """With PROVIDER openvino: the numbers of the network. auto: what OpenVINO takes on this processor."""
     use_gt_bbox: bool = True
     """Annotated boxes. false: those of COCO_BBOX_FILE."""
     coco_bbox_file: str = ""
     """Detected boxes, in COCO's result form."""
+    part: bool = False
+    """The annotations are a part of the set: detections and results of other images are left out."""
     image_thre: NotNegative = 0.0
     """Detected boxes below this score are left out."""
     in_vis_thre: Fraction = 0.2
@@ -193,6 +223,8 @@ class DebugConfig(Record):
     """Draw the target heatmaps."""
     save_heatmaps_pred: bool = False
     """Draw the predicted heatmaps."""
+    grid_epochs: Annotated[int, Field(ge=0)] = 10
+    """VisualDL gets a grid of the same validation persons at every so many epochs. 0: none."""
 
 
 class CudnnConfig(Record):

@@ -22,8 +22,8 @@ class SkeletonConfig(Record):
     limbs: NamePairs = ()
     """Pairs of joint names that are drawn as lines."""
     flip_pairs: NamePairs | None = None
-    """Pairs of joints that change places in a mirrored image. Empty list: none. Left out: found by the names
-    (left_x, right_x)."""
+    """Pairs of joints that change places in a mirrored image. Empty list: none. Left out: found by the names (left_x,
+    x_right, leftX, L_x, xR, l_x, L1 and the like)."""
     sigmas: Annotated[tuple[Positive, ...], BeforeValidator(to_tuple)] = ()
     """OKS's constant of each joint, for AP."""
     upper_body: Names = ()

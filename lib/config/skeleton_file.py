@@ -15,7 +15,7 @@ from ..utils.files import describe_error, read_json, short_repr
 def read_skeleton(name: str) -> Skeleton:
     """The Skeleton called `name`, or that of a JSON file: {"joints": [name, ...], "limbs": [[name, name], ...]}.
 
-    Besides there may be "name" and "flip_pairs" (left_x with right_x where it is absent), and the other keys of
+    Besides there may be "name" and "flip_pairs" (found by the names where it is absent), and the other keys of
     DATASET.SKELETON in an experiment, which only training and validation need. Raises UserError.
     """
     if name.lower() in SKELETONS:

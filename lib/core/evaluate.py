@@ -63,21 +63,28 @@ def head_sizes(head_boxes: np.ndarray) -> np.ndarray:
     return 0.6 * np.linalg.norm(head_boxes[1] - head_boxes[0], axis=0)
 
 
+def relative_distances(
+    predictions: np.ndarray, ground_truth: np.ndarray, missing: np.ndarray, sizes: np.ndarray
+) -> np.ndarray:
+    """(N, K) distances in head sizes; infinite for joints that are not annotated. Arguments as in `pckh_curve`."""
+    visible = np.asarray(missing) == 0
+    distance = np.linalg.norm(predictions - ground_truth, axis=2) / np.asarray(sizes)[:, None]
+    # a prediction that is not a number is a miss
+    return np.where(visible & np.isfinite(distance), distance, np.inf)
+
+
 def pckh_curve(
-    predictions: np.ndarray, truth: np.ndarray, missing: np.ndarray, sizes: np.ndarray,
+    predictions: np.ndarray, ground_truth: np.ndarray, missing: np.ndarray, sizes: np.ndarray,
     thresholds: npt.ArrayLike,
 ) -> tuple[np.ndarray, np.ndarray]:
     """PCKh of each joint at each threshold.
 
-    predictions, truth: (N, K, 2) in the same pixels; missing: (N, K), 1 where the joint is not annotated;
+    predictions, ground_truth: (N, K, 2) in the same pixels; missing: (N, K), 1 where the joint is not annotated;
     sizes: (N,) head sizes in pixels; thresholds: (T,) in head sizes.
     Returns percentages (T, K), NaN for a joint that nobody shows, and the joints' counts (K,).
     """
-    visible = np.asarray(missing) == 0
-    distance = np.linalg.norm(predictions - truth, axis=2) / np.asarray(sizes)[:, None]
-    counts = visible.sum(axis=0)
-    # a prediction that is not a number is a miss
-    distance = np.where(visible & np.isfinite(distance), distance, np.inf)
+    counts = (np.asarray(missing) == 0).sum(axis=0)
+    distance = relative_distances(predictions, ground_truth, missing, sizes)
     hits = np.stack([(distance <= threshold).sum(axis=0) for threshold in np.asarray(thresholds)])
     with np.errstate(invalid="ignore"):
         return 100.0 * hits / np.where(counts > 0, counts, np.nan), counts

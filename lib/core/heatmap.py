@@ -44,13 +44,13 @@ def gaussian_vectors(
     """
     joints = np.asarray(joints, dtype=np.float64)
     size = np.asarray(heatmap_size)
-    place = joints / ((np.asarray(image_size, dtype=np.float64) - unbiased) / (size - unbiased))
+    position = joints / ((np.asarray(image_size, dtype=np.float64) - unbiased) / (size - unbiased))
     reach = sigma * 3
     if unbiased:
-        peak = np.floor(place + 0.5)
+        peak = np.floor(position + 0.5)
         outside = (peak - reach > size - 1) | (peak + reach < 0)
     else:  # int() of the original cuts towards zero; it matters for joints left of or above the picture
-        peak = np.trunc(place + 0.5)
+        peak = np.trunc(position + 0.5)
         outside = (np.trunc(peak - reach) >= size) | (np.trunc(peak + reach + 1) < 0)
     target_weight = np.where(outside.any(axis=-1), 0, np.asarray(visible)).astype(np.float32)
     drawn = target_weight > 0.5
@@ -60,7 +60,7 @@ def gaussian_vectors(
         # joints that are not drawn may hold anything, even numbers too large to square
         pixels = np.arange(size[axis])
         inside = (np.abs(pixels - np.where(drawn, peak[..., axis], 0)[..., None]) <= reach) & drawn[..., None]
-        distance = pixels - np.where(drawn, (place if unbiased else peak)[..., axis], 0)[..., None]
+        distance = pixels - np.where(drawn, (position if unbiased else peak)[..., axis], 0)[..., None]
         vectors.append(np.where(inside, np.exp(-(distance**2) / (2 * sigma**2)), 0).astype(np.float32))
     return vectors[0], vectors[1], target_weight[..., None]
 

@@ -7,26 +7,28 @@ one of an ONNX file.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ..utils.errors import RunError
+from ..utils.errors import RunError, explaining_memory
 from ..utils.image import crop_person
 from ..utils.progress import Stopwatch
 from .heatmap import flip_back, get_final_preds, shift_right
+from .poses import PersonHeatmaps, Poses
 from .transforms import crop_of_box, get_affine_transform
 
 
 class Run(Protocol):
     """A network: crops (N, h, w, 3) uint8 in its colour order -> heatmaps (N, K, H, W) float32.
 
-    flip_merged: whether the network itself averages with the mirrored crops.
+    flip_merged: whether the network itself averages with the mirrored crops; runs_on: what runs it, in words.
     """
 
     flip_merged: bool
+    runs_on: str
 
     def __call__(self, crops: np.ndarray) -> np.ndarray: ...
 
@@ -69,21 +71,6 @@ class PoseSettings:
     padding: float = 1.25
 
 
-@dataclass(frozen=True)
-class Poses:
-    """The joints of the N persons of one picture, in its pixels, and where they were looked for.
-
-    keypoints (N, K, 2) x, y; scores (N, K); centers, scales (N, 2) of the crops, see `crop_of_box`; heatmaps (N, H, W):
-    the highest of each person's K heatmaps at each place, None unless asked for.
-    """
-
-    keypoints: np.ndarray
-    scores: np.ndarray
-    centers: np.ndarray
-    scales: np.ndarray
-    heatmaps: np.ndarray | None = None
-
-
 class PosePredictor:
     """The joints of people in a picture: crop, network, decode. `clock` counts the seconds of each."""
 
@@ -97,31 +84,35 @@ class PosePredictor:
         network's aspect and grown by 1.25 (the settings' padding).
         Returns keypoints (N, K, 2) float32, x and y in picture pixels (K is 0 where N is), and scores (N, K).
         """
-        (poses,) = self.predict_many([image], [boxes])
+        (poses,) = self.predict_many([image], [Poses.in_boxes(boxes)])
         return poses.keypoints, poses.scores
 
     def predict_many(
-        self, images: Sequence[np.ndarray], boxes: Sequence[npt.ArrayLike], keep_heatmaps: bool = False
+        self, images: Sequence[np.ndarray], people: Sequence[Poses], keep_heatmaps: bool = False
     ) -> list[Poses]:
-        """The Poses of each of several pictures, whose persons go through the network in common batches.
+        """`people`, one Poses for each image, with keypoints and scores, and with heatmaps if asked for.
 
-        images, boxes: sequences of what `predict` takes. Where nobody is in any of them K is 0.
+        images: (H, W, 3) uint8 BGR each. People of several images share batches. If nobody is in any image, K stays 0.
         """
-        parts_of_boxes = [np.asarray(part, dtype=np.float64).reshape(-1, 4) for part in boxes]
-        counts = [len(part) for part in parts_of_boxes]
+        counts = [len(each) for each in people]
         owners = np.repeat(np.arange(len(images)), counts)
-        all_boxes = np.concatenate(parts_of_boxes)
+        all_boxes = np.concatenate([each.boxes for each in people])
         centers, scales = crop_of_box(all_boxes, self.settings.image_size, self.settings.padding)
         parts = []
         for start in range(0, len(all_boxes), self.settings.batch_size):
             batch = slice(start, start + self.settings.batch_size)
             pictures = [images[owner] for owner in owners[batch]]
             parts.append(self._predict_batch(pictures, centers[batch], scales[batch], keep_heatmaps))
-        arrays = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        arrays = arrays or [np.zeros((0, 0, 2), np.float32), np.zeros((0, 0), np.float32)]
-        ends = np.cumsum(counts)[:-1]
-        columns = (np.split(values, ends) for values in (*arrays[:2], centers, scales, *arrays[2:]))
-        return [Poses(*values) for values in zip(*columns, strict=True)]
+        if not parts:
+            return list(people)
+        keypoints, scores, *maps = (np.concatenate(column) for column in zip(*parts, strict=True))
+        heatmaps = PersonHeatmaps(maps[0], centers, scales) if maps else None
+        predicted = []
+        for each, end, count in zip(people, np.cumsum(counts).tolist(), counts, strict=True):
+            rows = slice(end - count, end)
+            own_heatmaps = heatmaps[rows] if heatmaps else None
+            predicted.append(replace(each, keypoints=keypoints[rows], scores=scores[rows], heatmaps=own_heatmaps))
+        return predicted
 
     def warm_up(self) -> None:
         """Runs the network once on an empty crop: the first run of many a network takes longer than the others."""
@@ -139,7 +130,8 @@ class PosePredictor:
                 matrix = get_affine_transform(center, scale, 0, settings.image_size, unbiased=settings.unbiased)
                 cut.append(crop_person(image, matrix, settings.image_size, settings.color_rgb))
             crops = np.stack(cut)
-        with self.clock.part("network"):
+        needing_memory = explaining_memory(f"the network, with {len(crops)} people at once", "lower --batch-size")
+        with self.clock.part("network"), needing_memory:
             heatmaps = predict_heatmaps(self.run, crops, settings.flip_pairs, settings.shift_heatmap)
         with self.clock.part("decode"):
             keypoints, scores = get_final_preds(

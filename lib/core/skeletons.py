@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from .sides import base_name, name_pairs
+
 
 def mirrored_name(name: str) -> str:
     """The name of a joint's left or right twin (left_knee -> right_knee), or the name itself."""
@@ -16,7 +18,12 @@ def mirrored_name(name: str) -> str:
 
 
 def pair_problem(joints: Sequence[str], pairs: Sequence[tuple[str, ...]]) -> str:
-    """What is wrong with mirror pairs by the joints' names, or '': left_x is the twin of right_x and of no other."""
+    """What is wrong with mirror pairs by the joints' names, or '': left_x is the twin of right_x and of no other.
+
+    No pairs at all are no mistake: who says so means it.
+    """
+    if not pairs:
+        return ""
     twin_of = {}
     for first, second in pairs:
         twin_of[first] = second
@@ -39,7 +46,7 @@ class Skeleton:
 
     joints: K names in the order of the network's heatmaps.
     limbs: pairs of joint names that are drawn as a line.
-    mirror_pairs: pairs of joint names that change places in a mirrored picture; None: left_x with right_x.
+    mirror_pairs: pairs of joint names that change places in a mirrored picture; None: as the names say (`name_pairs`).
     sigmas: K OKS falloffs (COCO's definition: k = 2 * sigma); empty where OKS cannot be had.
     upper_body: names of the joints that half-body augmentation takes as the upper half.
     pck_reference: the length that PCK divides by: "box" (the longer side of the person's box) or two joint names (the
@@ -64,10 +71,7 @@ class Skeleton:
     @property
     def flip_pairs(self) -> tuple:
         """((index, mirrored index), ...): the first joint of each pair in joint order first."""
-        pairs: Sequence[tuple[str, ...]] = self.mirror_pairs or ()
-        if self.mirror_pairs is None:
-            twins = ((name, mirrored_name(name)) for name in self.joints)
-            pairs = [(name, twin) for name, twin in twins if twin != name and twin in self.joints]
+        pairs = name_pairs(self.joints) if self.mirror_pairs is None else self.mirror_pairs
         return tuple(sorted({tuple(sorted(self.indices_of(pair))) for pair in pairs}))
 
     @property
@@ -81,9 +85,10 @@ class Skeleton:
         if self.pckh_groups:
             return self.pckh_groups
         groups: dict[str, list[str]] = {}
+        paired = {self.joints[index] for pair in self.flip_pairs for index in pair}
         for name in self.joints:
-            side, _, rest = name.partition("_")
-            title = rest if side in ("left", "right") else name
+            sided = name in paired or mirrored_name(name) != name
+            title = base_name(name) if sided else name
             groups.setdefault(title.replace("_", " ").capitalize(), []).append(name)
         return tuple((title, tuple(names)) for title, names in groups.items())
 

@@ -70,7 +70,7 @@ class Augmentation:
         return [box for half in halves if (box := _box_around(half)) is not None]
 
     def _has_halves(self, visible: np.ndarray) -> bool:
-        return self.half_body > 0 and (np.asarray(visible) > 0).sum() > self.half_body_joints
+        return self.half_body > 0 and int((np.asarray(visible) > 0).sum()) > self.half_body_joints
 
 
 def _halves(joints: np.ndarray, visible: np.ndarray, upper_body: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

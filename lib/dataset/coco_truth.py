@@ -4,15 +4,16 @@ from __future__ import annotations
 import contextlib
 import os
 from array import array
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..utils.errors import UserError
-from ..utils.files import MAX_PIXEL_COORDINATE, checked_box, describe_error, finite, read_json, short_repr
+from ..utils.files import read_json
+from .coco_categories import choose_categories, named_categories, renamed_joints
+from .coco_records import Problems, checked_annotation, checked_image, named
 
 if TYPE_CHECKING:
     from ..core.skeletons import Skeleton
@@ -21,7 +22,6 @@ LAYOUT = (
     "COCO's pictures and annotations (2017 Train/Val images and annotations) come from cocodataset.org; they go to "
     "data/coco/images/{train2017,val2017}/*.jpg and data/coco/annotations/person_keypoints_{train2017,val2017}.json"
 )
-PERSON = "person"
 # What is kept of the file's objects while it is read; the polygons of train2017 alone would take a gigabyte
 KEPT = frozenset(
     (
@@ -33,58 +33,110 @@ KEPT = frozenset(
 
 @dataclass
 class CocoTruth:
-    """What an annotation file says about one category.
+    """What an annotation file says about the categories that have the skeleton.
 
-    images: {id: (file name, width, height)}; category: {id, name}.
-    annotations: dicts with id, image_id, bbox (x, y, width, height), area, iscrowd and keypoints, an array of 3 K
-        numbers x, y, visibility (K joints of the skeleton); a data set without areas gets its boxes' areas.
+    images: {id: (file name, width, height)}, the sizes None where the file does not say them; ids are numbers or texts.
+    categories: dicts with id and name.
+    annotations: dicts with id, image_id, category_id, bbox (x, y, width, height), area, iscrowd and keypoints, an array
+        of 3 K numbers x, y, visibility (K joints of the skeleton); box_is_made where the box is of the joints.
+    filled: {what was mended: ids of the annotations}; others: {name of another category: its annotations}.
+    renamed: a line about joints that have other names in the file than in the skeleton, '' if none has.
+    category_ids: those of all categories of the file.
     """
 
     path: Path
     images: dict
-    category: dict
+    categories: list
     annotations: list
+    filled: dict = field(default_factory=dict)
+    others: dict = field(default_factory=dict)
+    renamed: str = ""
+    category_ids: tuple = ()
+
+    @property
+    def category(self) -> dict[str, Any]:
+        """The only category, or the first of several."""
+        return self.categories[0]
+
+    def notes(self) -> list[str]:
+        """Lines about what the figures stand on."""
+        lines = [f"=> {len(ids)} of {len(self.annotations)}: {what}" for what, ids in self.filled.items()]
+        if len(self.categories) > 1:
+            lines.append(f"=> {len(self.categories)} categories: {named_categories(self.categories)}")
+        if self.others:
+            counts = ", ".join(f"{count} of {name}" for name, count in list(self.others.items())[:5])
+            lines.append(f"=> {sum(self.others.values())} annotations of other categories left out: {counts}")
+        return lines + [self.renamed] * bool(self.renamed)
 
 
-def annotation_path(root: str | os.PathLike[str], image_set: str) -> Path:
-    """person_keypoints_<set>.json, or image_info_<set>.json of a set without ground truth, whichever is there."""
-    folder = Path(root) / "annotations"
-    path, without_truth = folder / f"person_keypoints_{image_set}.json", folder / f"image_info_{image_set}.json"
-    return without_truth if without_truth.is_file() and not path.is_file() else path
+def read_truth(path: str | os.PathLike[str], skeleton: Skeleton, wanted: Sequence[str] = ()) -> CocoTruth:
+    """The CocoTruth of an annotation file.
 
-
-def read_truth(path: str | os.PathLike[str], skeleton: Skeleton) -> CocoTruth:
-    """The CocoTruth of an annotation file, for the category `person`, or the only one of the file.
-
-    Raises UserError, naming the file and the annotation, where it is ill-formed.
+    wanted: names of the categories (DATASET.CATEGORIES), or `all`; empty: those that have the skeleton and annotations.
+    Raises UserError, naming the file and all records of the kind, where it is ill-formed.
     """
-    content = read_json(path, LAYOUT, _compact)
+    return truth_of(read_json(path, LAYOUT, _compact), path, skeleton, wanted)
+
+
+def truth_of(
+    content: Any, path: str | os.PathLike[str], skeleton: Skeleton, wanted: Sequence[str] = ()
+) -> CocoTruth:
+    """As `read_truth`, of the content of a file; path: of the file, for messages."""
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected an object with images and annotations, got a {type(content).__name__}")
     lists = {key: content.get(key, []) for key in ("images", "annotations", "categories")}
     for key, value in lists.items():
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise UserError(f"{path}: {key}: expected a list of objects")
-    images = {}
-    for image in lists["images"]:
+    images = _images(path, lists["images"])
+    counts = Counter(str(record.get("category_id")) for record in lists["annotations"])
+    annotated = [counts[str(category.get("id"))] > 0 for category in lists["categories"]]
+    categories = choose_categories(path, lists["categories"], annotated, skeleton, wanted)
+    chosen = [category["id"] for category in categories]
+    annotations: list[dict[str, Any]] = []
+    renamed = renamed_joints([each for each in lists["categories"] if each.get("id") in chosen], skeleton)
+    every = tuple(category.get("id") for category in lists["categories"])
+    truth = CocoTruth(Path(path), images, categories, annotations, renamed=renamed, category_ids=every)
+    problems = Problems(path, "annotation", len(lists["annotations"]))
+    for record in lists["annotations"]:
+        if record.get("category_id") in chosen:
+            try:
+                annotations.append(checked_annotation(record, images, skeleton, truth.filled))
+            except (KeyError, TypeError, ValueError) as error:
+                problems.add(record.get("id"), error)
+    problems.refuse()
+    if lists["annotations"] and not annotations:
+        names = named_categories(categories)
+        raise UserError(f"{path}: none of its {len(lists['annotations'])} annotations is of a {names}")
+    for category in lists["categories"]:
+        if category.get("id") not in chosen and counts[str(category.get("id"))]:
+            truth.others[str(category.get("name"))[:60]] = counts[str(category.get("id"))]
+    unlisted = len(lists["annotations"]) - len(annotations) - sum(truth.others.values())
+    if unlisted:
+        truth.others["no category that it lists"] = unlisted
+    return truth
+
+
+def _images(path: str | os.PathLike[str], records: list[dict[str, Any]]) -> dict[Any, tuple]:
+    images, problems = {}, Problems(path, "image", len(records))
+    repeated: Counter[Any] = Counter()
+    for image in records:
         try:
-            images[image["id"]] = str(image["file_name"]), _size(image["width"]), _size(image["height"])
+            number, about = checked_image(image)
+            repeated[number] += number in images
+            images[number] = about
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path}: image {short_repr(image.get('id'))}: {describe_error(error)}") from error
+            problems.add(image.get("id"), error)
+    problems.refuse()
+    twice = [number for number, count in repeated.items() if count]
+    if twice:
+        raise UserError(
+            f"{path}: {len(twice)} image ids stand for several images: {named(twice)}. Annotations would go to the "
+            "wrong pictures: were two exports joined? Give the images of one other ids, in its annotations, too"
+        )
     if not images:
         raise UserError(f"{path}: it lists no images")
-    category = _category(path, lists["categories"])
-    annotations = []
-    for record in lists["annotations"]:
-        if record.get("category_id") == category["id"]:
-            try:
-                annotations.append(_checked(record, images, skeleton))
-            except (KeyError, TypeError, ValueError) as error:
-                which = short_repr(record.get("id"))
-                raise UserError(f"{path}: annotation {which}: {describe_error(error)}") from error
-    if lists["annotations"] and not annotations:
-        raise UserError(f"{path}: none of its {len(lists['annotations'])} annotations is of a {category['name']}")
-    return CocoTruth(Path(path), images, category, annotations)
+    return images
 
 
 def _compact(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -95,49 +147,3 @@ def _compact(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return record
 
 
-def _size(value: Any) -> Any:
-    if not isinstance(value, (int, float)) or not 0 < value < MAX_PIXEL_COORDINATE:
-        raise ValueError(f"a width or height of {short_repr(value)}; expected pixels above 0 and below a million")
-    return value
-
-
-def _category(path: str | os.PathLike[str], categories: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    for category in categories:
-        if category.get("name") == PERSON or len(categories) == 1:
-            return {"id": category.get("id"), "name": str(category.get("name"))[:60]}
-    names = ", ".join(str(category.get("name"))[:60] for category in categories[:5])
-    raise UserError(f"{path}: its categories are {names or 'none'}; expected {PERSON}, or a single category")
-
-
-def _checked(
-    record: dict[str, Any], images: Mapping[Any, tuple[str, int, int]], skeleton: Skeleton
-) -> dict[str, Any]:
-    """An annotation with numbers that can be, and with the skeleton's joints only."""
-    if record["image_id"] not in images:
-        raise ValueError(f"its image_id {short_repr(record['image_id'])} is not among the file's images")
-    box = checked_box(record["bbox"])
-    count, keypoints = len(skeleton.joints), record.get("keypoints")
-    last = max(skeleton.indices, default=count - 1)  # of the record's joints that are wanted
-    if keypoints is None:
-        keypoints = array("d", bytes(8 * 3 * (last + 1)))
-    if not isinstance(keypoints, array):
-        raise ValueError("keypoints is not a list of numbers")
-    keypoints = np.asarray(keypoints)
-    if skeleton.indices and not len(keypoints) % 3:
-        found = len(keypoints) // 3
-        if found <= last:
-            raise ValueError(f"{found} joints, but DATASET.SKELETON.INDICES asks for {last}, counted from 0")
-        keypoints = keypoints.reshape(-1, 3)[list(skeleton.indices)].ravel()
-    if len(keypoints) != 3 * count:
-        raise ValueError(
-            f"keypoints has {len(keypoints)} numbers, expected {3 * count} (x, y, visibility of {count} joints)"
-        )
-    if not (np.abs(keypoints) < MAX_PIXEL_COORDINATE).all() or (keypoints[2::3] < 0).any():
-        raise ValueError("keypoints holds numbers that are not finite pixels below a million and visibilities from 0")
-    area = record.get("area")
-    # the file's text and other objects go: what is kept is its own memory
-    return {
-        "id": record["id"], "image_id": record["image_id"], "bbox": box,
-        "area": box[2] * box[3] if area is None else finite(area, "an area"),
-        "iscrowd": int(finite(record.get("iscrowd", 0), "an iscrowd") > 0), "keypoints": keypoints,
-    }  # fmt: skip

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ class Persons:
     pictures: N paths (or archive.zip@member); center (N, 2); scale (N, 2) of the crop, in units of 200 px;
     joints (N, K, 2); visible (N, K): 1 where the joint is annotated, 0 throughout for detected persons.
     boxes (N, 4): x, y, width, height as annotated or detected, before they grew to the crop.
-    image_ids (N,): COCO's; box_scores (N,): the detector's, 1 for annotated boxes.
+    image_ids, category_ids (N,): COCO's, as Python's objects; box_scores (N,): the detector's, 1 for annotated boxes.
     left_out: {reason: ids of the annotation's records that were left out on reading}; note: lines for the log, such as
     how many were; may be empty.
     """
@@ -47,6 +47,7 @@ class Persons:
     boxes: np.ndarray | None = None
     image_ids: np.ndarray | None = None
     box_scores: np.ndarray | None = None
+    category_ids: np.ndarray | None = None
     note: str = ""
     left_out: dict = field(default_factory=dict)
 
@@ -60,12 +61,24 @@ class Persons:
     def choose(self, keep: np.ndarray) -> Persons:
         """The persons where the mask `keep` (N,) is True."""
         rows = np.flatnonzero(keep)
-        arrays = {
-            name: value[rows]
-            for name in ("center", "scale", "joints", "visible", "boxes", "image_ids", "box_scores")
-            if (value := getattr(self, name)) is not None
-        }
+        arrays = {name: value[rows] for name, value in self.arrays().items()}
         return replace(self, pictures=[self.pictures[row] for row in rows], **arrays)
+
+    def arrays(self) -> dict[str, Any]:
+        """{field: array} of those with a row for each person, but for those that are None."""
+        return {item.name: value for item in fields(self) if isinstance(value := getattr(self, item.name), np.ndarray)}
+
+
+def join_persons(parts: Sequence[Persons]) -> Persons:
+    """The persons of several sets of the same joints, one set after the other."""
+    first, *others = parts
+    if not others:
+        return first
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in first.arrays()}
+    reasons = dict.fromkeys(reason for part in parts for reason in part.left_out)
+    left_out = {reason: [number for part in parts for number in part.left_out.get(reason, [])] for reason in reasons}
+    pictures = [picture for part in parts for picture in part.pictures]
+    return Persons(pictures, **arrays, note="\n".join(filter(None, (part.note for part in parts))), left_out=left_out)
 
 
 def left_out_note(

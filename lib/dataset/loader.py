@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import multiprocessing
 import os
@@ -120,6 +121,14 @@ def _load_batch(keys: Sequence[tuple[int, int]]) -> dict[str, np.ndarray]:
     return _worker_dataset.collate([_worker_dataset[key] for key in keys])
 
 
+@contextlib.contextmanager
+def _naming_killed_workers() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise RunError("a loader process was killed, perhaps for memory: use fewer WORKERS, or 0") from error
+
+
 class BatchLoader:
     """An iterable over a data set's batches in `sampler`'s order, the same whatever the number of workers.
 
@@ -161,11 +170,10 @@ class BatchLoader:
             keys, waiting = self._begin()
         try:
             while waiting:
-                batch = waiting.popleft().result()
+                with _naming_killed_workers():
+                    batch = waiting.popleft().result()
                 self._load_ahead(keys, waiting)
                 yield batch
-        except BrokenProcessPool as error:
-            raise RunError("a loader process was killed, perhaps for memory: use fewer WORKERS, or 0") from error
         finally:
             for future in waiting:
                 future.cancel()
@@ -182,7 +190,8 @@ class BatchLoader:
 
     def _load_ahead(self, keys: Iterator[Any], waiting: deque) -> None:
         while len(waiting) < self.workers * BATCHES_AHEAD and (some := next(keys, None)):
-            waiting.append(self._workers().submit(_load_batch, some))
+            with _naming_killed_workers():  # one that was killed between two epochs shows here
+                waiting.append(self._workers().submit(_load_batch, some))
 
     def _workers(self) -> ProcessPoolExecutor:
         if self._pool is None:

@@ -38,7 +38,6 @@ def read_mpii(
     path = root / "annot" / f"{image_set}.json"
     records = _read_records(root, path)
     images = f"{root}/images.zip@images/" if data_format == "zip" else f"{root}/images/"
-
     count = len(records)
     center, scale = np.zeros((count, 2)), np.zeros((count, 2))
     joints, visible = np.zeros((count, joint_count, 2)), np.zeros((count, joint_count))

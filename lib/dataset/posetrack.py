@@ -13,8 +13,8 @@ import numpy as np
 from ..core.boxes import box_of_joints, in_regions
 from ..core.skeletons import COCO, POSETRACK18
 from ..core.transforms import crop_of_box
+from ..utils.detections import NO_AREA
 from ..utils.errors import UserError
-from .coco import NO_AREA
 from .joints_dataset import Persons, left_out_note
 from .posetrack_form import read_frames, sequence_files
 
@@ -93,9 +93,9 @@ def posetrack_of_coco(keypoints: np.ndarray) -> np.ndarray:
     upwards = nose[:, :2] - middle
     made = {"head_bottom": middle + NECK_SHARE * upwards, "head_top": nose[:, :2] + TOP_SHARE * upwards}
     result = np.zeros((len(keypoints), len(POSETRACK18.joints), 3))
-    for place, name in enumerate(POSETRACK18.joints):
+    for index, name in enumerate(POSETRACK18.joints):
         if name in made:
-            result[:, place] = np.where(known[:, None], np.column_stack([made[name], known]), 0)
+            result[:, index] = np.where(known[:, None], np.column_stack([made[name], known]), 0)
         else:
-            result[:, place] = keypoints[:, COCO.joints.index(name)]
+            result[:, index] = keypoints[:, COCO.joints.index(name)]
     return result

@@ -198,12 +198,12 @@ def _write_list(file: TextIO, values: Iterable[Any]) -> None:
         file.write(("," if number else "") + "\n" + json.dumps(without_nan(value)))
 
 
-def sequence_files(place: str | os.PathLike[str]) -> dict[str, Path]:
+def sequence_files(source: str | os.PathLike[str]) -> dict[str, Path]:
     """{name of the sequence: path} of a .json file or of a folder of them. Raises UserError where there is none."""
-    place = Path(place)
-    if place.is_file():
-        return {place.stem: place}
-    paths = sorted(place.glob("*.json")) if place.is_dir() else []
+    path = Path(source)
+    if path.is_file():
+        return {path.stem: path}
+    paths = sorted(path.glob("*.json")) if path.is_dir() else []
     if not paths:
-        raise UserError(f"{place}: no sequence in PoseTrack18's JSON form is there")
+        raise UserError(f"{path}: no sequence in PoseTrack18's JSON form is there")
     return {path.stem: path for path in paths}

@@ -261,16 +261,14 @@ def test_flip_pairs_may_be_given_or_follow_from_the_names(read, pairs):
     assert read(own_skeleton(f"FLIP_PAIRS: {pairs}")).skeleton.flip_pairs == ((1, 2),)
 
 
-@pytest.mark.parametrize(
-    ("pairs", "said"),
-    [
-        ("[]", "left_thumb and right_thumb are not paired"),
-        ("[[left_thumb, wrist]]", "left_thumb is paired with wrist, but its name says right_thumb"),
-    ],
-)
-def test_flip_pairs_that_contradict_the_names_are_refused(read, pairs, said):
-    with pytest.raises(UserError, match=f"FLIP_PAIRS: {said}"):
-        read(own_skeleton(f"FLIP_PAIRS: {pairs}"))
+def test_an_empty_list_of_flip_pairs_is_taken_at_its_word(read):
+    assert read(own_skeleton("FLIP_PAIRS: []")).skeleton.flip_pairs == ()
+
+
+def test_flip_pairs_that_contradict_the_names_are_refused(read):
+    said = "FLIP_PAIRS: left_thumb is paired with wrist, but its name says right_thumb"
+    with pytest.raises(UserError, match=said):
+        read(own_skeleton("FLIP_PAIRS: [[left_thumb, wrist]]"))
 
 
 @pytest.mark.parametrize(
@@ -509,3 +507,12 @@ def test_broken_yaml_is_refused_in_one_line(refusal, text):
 @pytest.mark.parametrize("text", ["TRAIN: 3\nTRAIN.LR: 0.1", "1: 2", "null: 2", "{[1, 2]: 3}"])
 def test_keys_that_make_no_sense_are_refused(refusal, text):
     assert "experiment.yaml" in refusal(text)
+
+
+def test_training_sets_are_a_name_or_a_list_of_names(read):
+    assert read("DATASET: {TRAIN_SET: [a, b]}").dataset.train_sets == ("a", "b")
+    for word, expected in (("2024", ("2024",)), ("[train, more]", ("train", "more"))):
+        assert read("TRAIN: {LR: 0.001}", "DATASET.TRAIN_SET", word).dataset.train_sets == expected
+    for word in ("[]", "[1, 2]", "[[a]]"):
+        with pytest.raises(UserError, match=r"DATASET\.TRAIN_SET: input should be a valid string"):
+            read("TRAIN: {LR: 0.001}", "DATASET.TRAIN_SET", word)

@@ -34,6 +34,7 @@ def test_nms_keeps_the_best_of_each_group():
     boxes = np.array([[0, 0, 10, 10], [1, 0, 10, 10], [50, 0, 10, 10], [0.5, 0, 10, 10]], dtype=float)
     assert box_nms(boxes, [0.6, 0.9, 0.3, 0.8], 0.5) == [1, 2]
     assert box_nms(boxes, [0.6, 0.9, 0.3, 0.8], 0.905) == [1, 3, 0, 2]  # 9.5 / 10.5 is not above
+    assert box_nms(boxes, [0.6, 0.9, 0.3, 0.8], 0.905, limit=2) == [1, 3]
     assert box_nms(np.zeros((0, 4)), np.zeros(0), 0.5) == []
 
 

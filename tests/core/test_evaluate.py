@@ -107,7 +107,7 @@ def test_the_pckh_row_is_the_originals(reference, evaluator):
 def test_the_true_tenth_is_read_at_a_tenth_and_lies_below_the_published_column(reference, evaluator):
     predictions = reference("pckh.npz")["preds_0based"]
     results = evaluator.evaluate(predictions)
-    curve, counts = pckh_curve(predictions + 1, evaluator.truth, evaluator.missing, evaluator.sizes, [0.1, 0.11])
+    curve, counts = pckh_curve(predictions + 1, evaluator.ground_truth, evaluator.missing, evaluator.sizes, [0.1, 0.11])
     kept = [joint for joint in range(16) if joint not in (6, 7)]
     tenth, published = (float((row[kept] * counts[kept]).sum() / counts[kept].sum()) for row in curve)
     assert results["true_mean_at_0.1"] == pytest.approx(tenth, abs=1e-9)
@@ -116,7 +116,7 @@ def test_the_true_tenth_is_read_at_a_tenth_and_lies_below_the_published_column(r
 
 
 def test_the_truth_as_prediction_gives_100_everywhere(evaluator):
-    results = evaluator.evaluate(evaluator.truth - 1)
+    results = evaluator.evaluate(evaluator.ground_truth - 1)
     assert len(results) == 10
     assert set(results.values()) == {100.0}
 
@@ -145,7 +145,7 @@ def test_one_joint_moved_costs_what_paper_and_pencil_say(data_folder, evaluator)
 
 
 def test_pelvis_and_thorax_do_not_count(evaluator):
-    predictions = evaluator.truth - 1
+    predictions = evaluator.ground_truth - 1
     predictions[:, MPII.indices_of(["pelvis", "thorax"])] += 1e4
     assert set(evaluator.evaluate(predictions).values()) == {100.0}
 

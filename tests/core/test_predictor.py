@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lib.core.poses import Poses
 from lib.core.predictor import PosePredictor, PoseSettings, predict_heatmaps
 from lib.utils.errors import RunError
 
@@ -90,14 +91,15 @@ def test_persons_of_several_pictures_get_the_joints_of_their_own(batch_size):
     predictor = PosePredictor(brightest, PoseSettings((64, 64), batch_size=batch_size))
     pictures = [spotted_picture(places) for places in spots]
     boxes = [[(x - 20, y - 20, 40, 40) for x, y in places] for places in spots]
-    every = predictor.predict_many(pictures, boxes)
+    every = predictor.predict_many(pictures, [Poses.in_boxes(part) for part in boxes])
     assert [len(poses.keypoints) for poses in every] == [2, 0, 3, 0]
     for picture, part, poses in zip(pictures, boxes, every, strict=True):
         keypoints, scores = predictor.predict(picture, part)
         if part:
             np.testing.assert_array_equal(poses.keypoints, keypoints)
             np.testing.assert_array_equal(poses.scores, scores)
-        assert poses.heatmaps is None and poses.centers.shape == (len(part), 2)
+        np.testing.assert_array_equal(poses.boxes, np.reshape(part, (-1, 4)))
+        assert poses.heatmaps is None
 
 
 def test_heatmaps_are_kept_where_asked_for_the_highest_of_each_place():
@@ -107,20 +109,20 @@ def test_heatmaps_are_kept_where_asked_for_the_highest_of_each_place():
 
     predictor = PosePredictor(two_joints, PoseSettings((64, 96)))
     picture, boxes = spotted_picture([(60, 70)]), [(40, 40, 40, 60)]
-    (poses,) = predictor.predict_many([picture], [boxes], keep_heatmaps=True)
-    assert poses.heatmaps.shape == (1, 24, 16)
-    assert poses.heatmaps.max() == 300 and poses.heatmaps.min() >= 150
+    (poses,) = predictor.predict_many([picture], [Poses.in_boxes(boxes)], keep_heatmaps=True)
+    assert poses.heatmaps.values.shape == (1, 24, 16)
+    assert poses.heatmaps.values.max() == 300 and poses.heatmaps.values.min() >= 150
 
 
 def test_the_padding_counts():
     spot = [(60, 70)]
     narrow, wide = (
         PosePredictor(brightest, PoseSettings((64, 64), padding=padding)).predict_many(
-            [spotted_picture(spot)], [[(30, 40, 60, 60)]]
+            [spotted_picture(spot)], [Poses.in_boxes([(30, 40, 60, 60)])], keep_heatmaps=True
         )
         for padding in (1.25, 2.0)
     )
-    np.testing.assert_allclose(wide[0].scales / narrow[0].scales, 1.6, rtol=1e-6)
+    np.testing.assert_allclose(wide[0].heatmaps.scales / narrow[0].heatmaps.scales, 1.6, rtol=1e-6)
 
 
 def test_the_clock_counts_each_part_and_not_the_warm_up():

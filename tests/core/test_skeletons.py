@@ -64,6 +64,9 @@ def test_cocos_upper_body_is_what_lies_above_the_hips():
 
 
 def test_left_and_right_of_a_joint_are_one_column_where_the_skeleton_has_no_table():
+    assert Skeleton("x", ("toeL", "toeR", "L1", "L2")).groups == (
+        ("Toe", ("toeL", "toeR")), ("L1", ("L1",)), ("L2", ("L2",)),
+    )  # fmt: skip
     skeleton = Skeleton("x", ("nose", "left_big_toe", "right_big_toe", "leftover", "right_ear"))
     assert skeleton.groups == (
         ("Nose", ("nose",)), ("Big toe", ("left_big_toe", "right_big_toe")), ("Leftover", ("leftover",)),
@@ -76,4 +79,4 @@ def test_given_mirror_pairs_replace_those_of_the_names():
     joints = ("left_hip", "right_hip", "l_toe", "r_toe")
     assert Skeleton("x", joints, mirror_pairs=(("r_toe", "l_toe"),)).flip_pairs == ((2, 3),)
     assert Skeleton("x", joints, mirror_pairs=()).flip_pairs == ()
-    assert Skeleton("x", joints).flip_pairs == ((0, 1),)
+    assert Skeleton("x", joints).flip_pairs == ((0, 1), (2, 3))

@@ -3,9 +3,10 @@
 import json
 import shutil
 import zipfile
-from dataclasses import replace
 
+import cv2
 import numpy as np
+import postures
 import pytest
 import toy
 
@@ -15,7 +16,8 @@ from lib.dataset.build import read_persons
 from lib.dataset.checks.check import check_persons
 from lib.dataset.checks.left_right import facing_share, swap_gains
 from lib.dataset.checks.report import check_lines, draw_persons, evenly_spread, suspicious
-from lib.dataset.joints_dataset import missing_pictures
+from lib.dataset.checks.set_sides import refuse_or_warn
+from lib.dataset.joints_dataset import Persons, missing_pictures
 from lib.dataset.mpii import read_mpii
 from lib.dataset.synthetic.pictures import write_dataset
 from lib.utils.errors import UserError
@@ -325,17 +327,39 @@ def test_limbs_worked_out_on_paper():
     assert not swap_gains(crossed, np.ones((1, 4)), Skeleton("no limbs", skeleton.joints)).any()
 
 
-def test_names_exchanged_throughout_are_seen_over_the_whole_set(people):
-    def facing(persons):
-        return [finding.line() for finding in check_persons(persons, MPII).findings if finding.name == "facing"]
-
-    joints = people.joints
-    for name in ("ankle", "knee", "hip", "shoulder", "elbow", "wrist"):
+@pytest.mark.parametrize("check_sides", [True, False])
+def test_a_set_that_training_refuses_is_a_finding_with_the_same_words_unless_sides_are_not_checked(check_sides):
+    joints, visible = postures.people(MPII, 250)
+    for name in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"):
         joints = exchange(joints, name)
-    exchanged = replace(people, joints=joints)
-    assert facing(people) == []
-    assert "DATASET.SKELETON may name left and right the wrong way round" in facing(exchanged)[0]
-    assert facing(exchanged.choose(np.arange(60) < 40)) == []  # too few to say
+    boxes, ones = np.full((250, 4), 10.0), np.ones((250, 2))
+    persons = Persons(["nowhere.jpg"] * 250, ones, ones, joints, visible, boxes)
+    lines = [each.line() for each in check_persons(persons, MPII, check_sides).findings if each.name == "facing"]
+    if check_sides:
+        with pytest.raises(UserError) as refusal:
+            refuse_or_warn(persons.joints, visible, MPII, "train.json")
+        assert lines == [f"250 of 250 (100.0%) {str(refusal.value).partition(' of 250 ')[2]}"]
+        assert lines[0].endswith("DATASET.CHECK_SIDES false")
+    else:
+        assert lines == []
+
+
+@pytest.mark.parametrize(("peaks", "count"), [([3000, 4095], 2), ([3000, 40000], 0), ([200], 1)])
+def test_pictures_that_use_few_of_their_16_bits_are_one_finding(tmp_path, peaks, count):
+    """Twelve bits stored in sixteen; where one picture is bright, the others are nights. 8 bits are not looked at."""
+    pictures = []
+    for number, peak in enumerate(peaks):
+        pictures.append(str(tmp_path / f"{number}.png"))
+        cv2.imwrite(pictures[-1], np.full((20, 20), peak, np.uint16))
+    pictures.append(str(tmp_path / "dark.png"))
+    cv2.imwrite(pictures[-1], np.full((20, 20, 3), 5, np.uint8))
+    size = len(pictures)
+    joints, visible = np.full((size, 16, 2), 9.0), np.ones((size, 16))
+    persons = Persons(pictures, np.zeros((size, 2)), np.ones((size, 2)), joints, visible, np.full((size, 4), 18.0))
+    lines = [each.line() for each in check_persons(persons, MPII).findings if each.name == "16 bits"]
+    assert len(lines) == bool(count)
+    if count:
+        assert lines[0].startswith(f"{count} of {size} ") and f"no value above {max(peaks)}: it is read as" in lines[0]
 
 
 def test_the_side_of_a_joint_comes_from_its_name_where_it_has_one():

@@ -6,9 +6,11 @@ import zipfile
 import numpy as np
 import pytest
 
+from lib.config.names import annotation_path
 from lib.core.skeletons import COCO, Skeleton
 from lib.dataset.coco import annotated_persons, detected_persons, picture_paths
-from lib.dataset.coco_truth import annotation_path, read_truth
+from lib.dataset.coco_records import AREA_FROM_BOX, BOX_FROM_JOINTS
+from lib.dataset.coco_truth import read_truth
 from lib.dataset.joints_dataset import check_pictures
 from lib.utils.errors import UserError
 
@@ -48,11 +50,11 @@ def box(**changes):
 def read(tmp_path):
     """Reads a content, or text as it stands, as an annotation file of the three-jointed skeleton."""
 
-    def read(content, skeleton=THREE):
+    def read(content, skeleton=THREE, wanted=()):
         path = tmp_path / "annotations" / "person_keypoints_some.json"
         path.parent.mkdir(exist_ok=True)
         path.write_text(content if isinstance(content, str) else json.dumps(content))
-        return read_truth(path, skeleton)
+        return read_truth(path, skeleton, wanted)
 
     return read
 
@@ -113,8 +115,56 @@ def test_who_cannot_be_used_is_left_out_and_counted(persons_of):
         person(iscrowd=1), person(keypoints=[0] * 9), person(keypoints=None), person(), person(area=0),
         person(bbox=[10, 20, 0, 0]), person(bbox=[100.5, 20, 30, 30]), person(image_id=3), person(bbox=[5, 5, -8, -8]),
     )  # fmt: skip
-    assert persons.pictures == ["seven.jpg", "three.jpg"]
-    assert persons.note == "=> 7 of 9 annotations left out: 1 crowds, 2 without a joint, 4 boxes of no area"
+    assert persons.pictures == ["seven.jpg", "seven.jpg", "three.jpg", "seven.jpg"]  # two boxes are made of joints
+    assert persons.note.splitlines() == [
+        "=> 5 of 9 annotations left out: 1 crowds, 2 without a joint, 1 with boxes outside their picture, "
+        "1 with an area of 0",
+        f"=> 2 of 9: {BOX_FROM_JOINTS}",
+    ]
+
+
+@pytest.mark.parametrize("bbox", [None, [], [0, 0, 0, 0], [10, 20, 0, 30], [None] * 4, [float("nan")] * 4])
+def test_a_box_that_nobody_drew_is_made_of_the_visible_joints(persons_of, read, bbox):
+    content = file_of(person() | {"bbox": bbox, "area": None})
+    (annotation,) = read(content).annotations
+    # joints at 12 22 and 30 40: 18 px and 15% more, on either side half of it
+    assert annotation["bbox"] == pytest.approx([12 - 1.35, 22 - 1.35, 20.7, 20.7])
+    assert annotation["area"] == pytest.approx(20.7**2)
+    truth = read(content)
+    assert truth.filled == {BOX_FROM_JOINTS: [41], AREA_FROM_BOX: [41]}
+    assert truth.notes()[1].startswith("=> 1 of 1: areas are their boxes'")
+
+
+def test_a_single_joint_makes_no_box_and_the_reason_is_said(persons_of):
+    one = person(bbox=[12, 22, 0, 0], keypoints=[12, 22, 2] + [0] * 6)
+    message = complaint_of(persons_of, one, one)
+    assert "has a box and a joint that can be used (2 of 2 annotations left out: 2 boxes of no area)" in message
+    assert message.endswith("give boxes around the joints, or an area above 0")
+
+
+@pytest.mark.parametrize(
+    "keypoints",
+    [
+        [[12, 22, 2], [30, 40, 1], [0, 0, 0]], [12.0, 22.0, True, 30, 40, 1.0, 0, 0, False],
+        [12, 22, 2, 30, 40, 1, None, None, 0], [12, 22, 2, 30, 40, 1, float("nan"), float("nan"), 0],
+        [[12, 22, 2], [30, 40, 1], [None, None, 0]],
+    ],
+)  # fmt: skip
+def test_keypoints_of_other_tools_are_understood(read, keypoints):
+    (annotation,) = read(file_of(person(keypoints=keypoints))).annotations
+    found = annotation["keypoints"].reshape(3, 3)
+    assert found[:, :2].tolist() == [[12, 22], [30, 40], [0, 0]] and (found[:, 2] > 0).tolist() == [True, True, False]
+
+
+def test_frames_between_those_that_were_labelled_are_left_out(persons_of):
+    between = person(id=5, keypoints=[], bbox=[0, 0, 0, 0], num_keypoints=0)
+    persons = persons_of(person(), between)
+    assert len(persons) == 1 and persons.note.startswith("=> 1 of 2 annotations left out: 1 without a joint")
+
+
+def test_iscrowd_may_be_null(read):
+    (annotation,) = read(file_of(person() | {"iscrowd": None})).annotations
+    assert annotation["iscrowd"] == 0
 
 
 def test_a_data_set_without_areas_gets_those_of_its_boxes(read):
@@ -128,6 +178,60 @@ def test_other_categories_are_not_read(read):
     truth = read(content)
     assert [annotation["id"] for annotation in truth.annotations] == [41]
     assert truth.category == {"id": 1, "name": "person"}
+
+
+def of_category(number, name, *joints):
+    return {"id": number, "name": name, **({"keypoints": list(joints)} if joints else {})}
+
+
+OURS = ("nose", "left_hand", "right_hand")  # of THREE
+
+
+def test_the_category_with_the_skeleton_is_taken_and_not_the_exports_root(read):
+    truth = read(file_of(person(), categories=[of_category(0, "people"), of_category(1, "worker", *OURS)]))
+    assert truth.category == {"id": 1, "name": "worker"} and len(truth.annotations) == 1
+
+
+def test_all_categories_of_one_skeleton_are_taken_where_they_are_annotated(read):
+    species = [of_category(number, name, *OURS) for number, name in ((1, "ape"), (2, "gibbon"), (3, "man"))]
+    content = file_of(person(), person(id=42, category_id=2), categories=species)
+    truth = read(content)
+    assert [category["name"] for category in truth.categories] == ["ape", "gibbon"] and len(truth.annotations) == 2
+    assert truth.notes() == ["=> 2 categories: ape, gibbon"]
+    chosen = read(content, wanted=("gibbon",))
+    assert [annotation["id"] for annotation in chosen.annotations] == [42]
+    assert chosen.notes() == ["=> 1 annotations of other categories left out: 1 of ape"]
+    assert len(read(content, wanted=("all",)).categories) == 3
+    assert "DATASET.CATEGORIES: no lion; its categories are ape, gibbon, man" in complaint_of(
+        read, content, THREE, ("lion",)
+    )
+
+
+def test_annotations_of_no_category_of_the_file_are_counted(read):
+    truth = read(file_of(person(), person(id=2, category_id=8), person(id=3, category_id=[1])))
+    assert truth.notes() == ["=> 2 annotations of other categories left out: 2 of no category that it lists"]
+
+
+def test_joints_in_another_order_than_the_files_are_refused(read):
+    swapped = [of_category(1, "person", "nose", "right hand", "Left-Hand")]
+    message = complaint_of(read, file_of(person(), categories=swapped))
+    assert "joint 1 of person is right hand in the file and left_hand in DATASET.SKELETON" in message
+    assert "2 of 3 differ so. The file's order: nose, right hand, Left-Hand" in message
+    same = [of_category(1, "person", "Nose", "left hand", "rightHand")]
+    assert len(read(file_of(person(), categories=same)).annotations) == 1
+    assert read(file_of(person(), categories=same)).notes() == []
+
+
+def test_joints_of_other_names_are_said_and_none_of_the_skeletons_is_a_warning(read):
+    one = [of_category(1, "person", "snout", "left_hand", "right_hand")]
+    line = "=> 1 of 3 joints have other names in DATASET.SKELETON than in the file: snout is nose"
+    assert read(file_of(person(), categories=one)).notes() == [line]
+    other = [of_category(1, "person", "a", "b", "c")]  # in another language, or of another animal
+    (line,) = read(file_of(person(), categories=other)).notes()
+    assert line == (
+        "=> WARNING: the file names its joints a, b, c, DATASET.SKELETON nose, left_hand, right_hand: are they the "
+        "same? Without DATASET.SKELETON, joints are the file's"
+    )
 
 
 def test_a_single_category_need_not_be_a_person(read):
@@ -156,7 +260,7 @@ def test_indices_beyond_the_records_joints_are_named(read):
 
 def test_what_is_read_does_not_hold_the_polygons(read):
     (annotation,) = read(file_of(person())).annotations
-    assert annotation.keys() == {"id", "image_id", "bbox", "area", "iscrowd", "keypoints"}
+    assert annotation.keys() == {"id", "image_id", "category_id", "bbox", "area", "iscrowd", "keypoints"}
 
 
 # -- detected boxes --------------------------------------------------------------------------------------------------
@@ -246,19 +350,19 @@ def complaint_of(action, *words):
     [
         ({"keypoints": [1, 2, 2] * 2}, "keypoints has 6 numbers, expected 9 (x, y, visibility of 3 joints)"),
         ({"keypoints": [1, 2, 2] * 4}, "keypoints has 12 numbers, expected 9"),
-        ({"keypoints": []}, "keypoints has 0 numbers, expected 9"),
         ({"keypoints": ["1", "2", "2"] * 3}, "keypoints is not a list of numbers"),
-        ({"keypoints": [[1, 2, 2]] * 3}, "keypoints is not a list of numbers"),
+        ({"keypoints": [[1, 2]] * 3}, "keypoints is not a list of numbers"),
+        ({"keypoints": [1, None, 2] * 3}, "keypoints holds numbers that are not finite"),
         ({"keypoints": "many"}, "keypoints is not a list of numbers"),
+        ({"keypoints": 5}, "keypoints is not a list of numbers"),
         ({"keypoints": [10**400] * 9}, "keypoints is not a list of numbers"),
         ({"keypoints": [float("nan")] * 9}, "keypoints holds numbers that are not finite"),
         ({"keypoints": [1, 2, -1] * 3}, "visibilities from 0"),
         ({"keypoints": [1e9, 2, 2] * 3}, "pixels below a million"),
         ({"bbox": [1, 2, 3]}, "a box of [1, 2, 3]; expected x, y, width, height"),
-        ({"bbox": [1, 2, 3, float("nan")]}, "a box of [1, 2, 3, nan]; expected x, y, width, height"),
+        ({"bbox": [1, 2, 3, float("inf")]}, "a box of [1, 2, 3, inf]; expected x, y, width, height"),
         ({"bbox": [1, 2, 3, "4"]}, "a box of [1, 2, 3, '4']; expected x, y, width, height"),
         ({"bbox": "1234"}, "a box of '1234'; expected x, y, width, height"),
-        ({"bbox": None}, "no 'bbox'"),
         ({"image_id": None}, "no 'image_id'"),
         ({"image_id": 8}, "its image_id 8 is not among the file's images"),
         ({"image_id": [7]}, "list"),
@@ -273,21 +377,28 @@ def test_a_bad_annotation_is_named_by_file_and_number(read, changes, said):
     assert "person_keypoints_some.json: annotation 77: " in message and said in message
 
 
-@pytest.mark.parametrize("key", ["bbox", "keypoints", "area"])
-def test_a_null_in_an_annotation_is_a_box_that_cannot_be_or_a_value_that_is_not_there(read, key):
+def test_all_annotations_with_the_same_fault_are_counted_and_some_are_named(read):
+    short = [person(id=number, keypoints=[1, 2, 2] * joints) for number, joints in ((5, 2), (6, 1), (7, 2), (8, 4))]
+    message = complaint_of(read, file_of(person(), *short, person(id=9, bbox="x")))
+    assert "annotation 5: keypoints has 6 numbers, expected 9" in message
+    assert message.endswith("; so are 4 of 6: 5, 6, 7, ...; 1 more have other faults")
+
+
+@pytest.mark.parametrize("key", ["keypoints", "area"])
+def test_a_null_in_an_annotation_is_a_value_that_is_not_there(read, key):
     content = file_of(person() | {"id": 77, key: None})
-    if key == "bbox":
-        assert "annotation 77: a box of None; expected" in complaint_of(read, content)
-    else:
-        (annotation,) = read(content).annotations
-        assert annotation["area"] == (31 * 41 if key == "area" else 900.5)
-        assert annotation["keypoints"].any() == (key == "area")
+    (annotation,) = read(content).annotations
+    assert annotation["area"] == (31 * 41 if key == "area" else 900.5)
+    assert annotation["keypoints"].any() == (key == "area")
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"width": 0}, "image 3: a width or height of 0"),
+        ({"width": -5}, "image 3: a width or height of -5"),
+        ({"id": 3.5}, "image 3.5: its id is 3.5; expected a whole number or a text"),
+        ({"id": True}, "its id is True; expected a whole number or a text"),
+        ({"id": 7}, "1 image ids stand for several images: 7. Annotations would go to the wrong pictures"),
         ({"height": float("nan")}, "image 3: a width or height of nan"),
         ({"height": "80"}, "image 3: a width or height of '80'; expected pixels"),
         ({"file_name": None}, "image 3: no 'file_name'"),
@@ -308,10 +419,10 @@ def test_a_bad_image_is_named_by_file_and_number(read, changes, said):
         (file_of(person(), images=None), "it lists no images"),
         (file_of(person(), images={"7": "7.jpg"}), "images: expected a list of objects"),
         (file_of(annotations=[1, 2]), "annotations: expected a list of objects"),
-        (file_of(person(), categories=None), "its categories are none; expected person, or a single category"),
+        (file_of(person(), categories=None), "its categories are none; none has the 3 joints"),
         (
             file_of(person(), categories=[{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]),
-            "its categories are cat, dog; expected person, or a single category",
+            "its categories are cat, dog; none has the 3 joints of three, and none is person or the only one",
         ),
         (file_of(person(category_id=2), person(category_id=2)), "none of its 2 annotations is of a person"),
         ("", "is not valid JSON"),
@@ -360,7 +471,13 @@ def test_a_bad_detection_is_named_by_file_and_place(detect, changes, said):
     ("content", "said"),
     [
         ([], "no box to look at; the list is empty"),
-        ([box(category_id=18)] * 2, "no box to look at; 2 of 2 detections left out: 2 of another category"),
+        ([box(category_id=18)] * 2, "none of its boxes is of the category that is wanted: it has boxes of category 18"),
+        ([box(category_id=0), box()], "its categories are numbered from 0: it has boxes of category 0 (1), 1 (1)"),
+        ([box(bbox=[0.1, 0.2, 0.3, 0.4])], "the box is between 0 and 1, like shares of the picture's sides"),
+        (
+            [box(bbox=corners) for corners in ((30, 20, 50, 70), (60, 30, 90, 79), (5, 5, 40, 75), (70, 5, 99, 60))],
+            "3 of 4 boxes reach far beyond their picture: they look like x1 y1 x2 y2; expected x y width height, in p",
+        ),
         ([box(bbox=[1, 2, 0, 0])], "no box to look at; 1 of 1 detections left out: 1 boxes of no area"),
         ({"detections": []}, "expected a list of detections (image_id, category_id, bbox, score)"),
         ([[1, 2, 3, 4]], "expected a list of detections"),

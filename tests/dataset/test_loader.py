@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import time
 
 import cv2
 import numpy as np
@@ -201,11 +202,14 @@ def test_workers_are_kept_between_epochs_and_end_when_the_loader_is_closed(confi
     loader.close()
 
 
-def test_a_killed_worker_is_one_clear_error(config_of):
+@pytest.mark.parametrize("noticed", [False, True])
+def test_a_killed_worker_is_one_clear_error(config_of, noticed):
     loader = training_loader(config_of(), 1)
     list(loader)
     for process in multiprocessing.active_children():
         process.kill()
+    while noticed and not loader._pool._broken:  # its own thread finds out before the next epoch begins
+        time.sleep(0.01)
     with pytest.raises(RunError, match="a loader process was killed"):
         list(loader)
     loader.close()

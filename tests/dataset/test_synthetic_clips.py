@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from lib.dataset.synthetic.clips import ClipSettings, SyntheticClip
 
@@ -28,6 +29,7 @@ def test_pictures_and_truth_have_their_form():
             assert 0 < person.share <= 1 and (person.head_box[2:] > 0).all()
 
 
+@pytest.mark.slow
 def test_people_walk_cross_hide_and_leave_under_a_moving_camera():
     clips = [list(SyntheticClip(seed, ClipSettings(size=(320, 180)))) for seed in range(4)]
     crossed = hidden = back = 0

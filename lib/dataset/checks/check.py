@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...utils.detections import NO_AREA
 from ...utils.errors import UserError
 from ...utils.image import picture_size
 from ...utils.progress import progress_bar
-from ..coco import NO_AREA
+from ..coco import OUTSIDE, ZERO_AREA
 from ..joints_dataset import Persons, missing_pictures
-from .left_right import MIN_FACING, MIN_PERSONS, facing_share, swap_gains
+from .depth import few_bits
+from .left_right import facing_share, swap_gains
+from .set_sides import WAY_OUT, judge_sides
 
 if TYPE_CHECKING:
     from ...core.skeletons import Skeleton
@@ -26,6 +29,7 @@ SMALL_BOX = 16  # pixels on the longer side, below which there is nothing to lea
 BORDER = 1.0  # pixels a joint may lie outside: sources differ in whether they count from 0, 1 or a pixel's corner
 SAME_BOX = 0.9  # intersection over union of the boxes of a person annotated twice
 MAX_EXAMPLES = 1000  # that are kept for the JSON file
+MOST_LOOKED_AT = 100  # pictures whose number of bits is looked at, evenly through the set
 
 
 @dataclass
@@ -71,13 +75,17 @@ class Check:
         return np.isfinite(self.sizes).all(axis=1) & (boxes_of(self.persons)[:, 2:] > 0).all(axis=1)
 
 
-def check_persons(persons: Persons, skeleton: Skeleton) -> Check:
-    """The Check of `persons` as the readers return them; looks at the header of each picture once."""
+def check_persons(persons: Persons, skeleton: Skeleton, check_sides: bool = True) -> Check:
+    """The Check of `persons` as the readers return them; looks at the header of each picture once.
+
+    check_sides: DATASET.CHECK_SIDES, whether to judge the sides of the set as a whole.
+    """
     sizes, findings = _check_pictures(persons.pictures)
     facing = facing_share(persons.joints, persons.visible, skeleton)
     findings += _check_joints(persons, skeleton, sizes)
     findings += _check_boxes(persons, sizes)
-    findings += _check_sides(persons, skeleton, facing)
+    findings += _check_sides(persons, skeleton)
+    findings += _judge_set(persons, skeleton) if check_sides else []
     counts = (persons.visible > 0).sum(axis=0)
     return Check(persons, sizes, len(set(persons.pictures)), counts, facing, [each for each in findings if each.count])
 
@@ -118,16 +126,20 @@ def _check_pictures(pictures: list[str]) -> tuple[np.ndarray, list[Finding]]:
     known = np.array([sizes.get(picture) or (np.nan, np.nan) for picture in pictures], dtype=float)
     names = [_base_name(picture) for picture in missing[:MAX_EXAMPLES]]
     what = "pictures are missing" + (_absent_place(missing[0]) if missing else "")
+    readable = [picture for picture in different if sizes.get(picture)]
+    dark, deep, looked_at = few_bits(readable, MOST_LOOKED_AT)
+    few = "pictures that were looked at use few of their 16 bits, and are read dark"
     return known.reshape(-1, 2), [
         Finding("missing", what, len(missing), len(different), names, []),
         Finding("unreadable", "pictures cannot be read", len(broken), len(different), list(broken.values()), []),
+        Finding("16 bits", few, deep if dark else 0, looked_at, [dark], []),
     ]
 
 
 def _absent_place(picture: str) -> str:
     archive, separator, _ = picture.partition(".zip@")
-    place = Path(archive + ".zip") if separator else Path(picture).parent
-    return "" if place.exists() else f" (there is no {place})"
+    source = Path(archive + ".zip") if separator else Path(picture).parent
+    return "" if source.exists() else f" (there is no {source})"
 
 
 def _check_joints(persons: Persons, skeleton: Skeleton, sizes: np.ndarray) -> list[Finding]:
@@ -165,9 +177,13 @@ def _check_boxes(persons: Persons, sizes: np.ndarray) -> list[Finding]:
     def describe(row: int) -> str:
         return f"{person_name(persons, row)} " + " ".join(f"{value:.0f}" for value in boxes[row])
 
-    left_out = persons.left_out.get(NO_AREA, [])
-    names = [f"annotation {number}" for number in left_out[:MAX_EXAMPLES]]
     records = len(persons) + sum(map(len, persons.left_out.values()))
+
+    def left_out(what: str, *reasons: str) -> Finding:
+        ids = [number for reason in reasons for number in persons.left_out.get(reason, [])]
+        names = [f"annotation {number}" for number in ids[:MAX_EXAMPLES]]
+        return Finding("left out", f"annotations have {what}, left out", len(ids), records, names, [])
+
     kinds = (
         ("no area", "boxes (x y width height) have no area", empty),
         ("box outside", "boxes (x y width height) lie outside their picture", outside),
@@ -175,7 +191,8 @@ def _check_boxes(persons: Persons, sizes: np.ndarray) -> list[Finding]:
         ("twice", f"persons are annotated twice (boxes overlap by {100 * SAME_BOX:.0f}%)", _is_repeated(persons)),
     )
     return [
-        Finding("left out", "annotations have no box in their picture, left out", len(left_out), records, names, []),
+        left_out("no box in their picture", NO_AREA, OUTSIDE),
+        left_out("an area of 0", ZERO_AREA),
         *(_finding(name, what, np.flatnonzero(mask), len(persons), describe) for name, what, mask in kinds),
     ]
 
@@ -183,12 +200,13 @@ def _check_boxes(persons: Persons, sizes: np.ndarray) -> list[Finding]:
 def _is_repeated(persons: Persons) -> np.ndarray:
     """(N,) bool: a person whose box is nearly that of an earlier one of the same picture."""
     numbers: dict[str, int] = {}
-    place = np.array([numbers.setdefault(picture, len(numbers)) for picture in persons.pictures], dtype=int)
-    order = np.argsort(place, kind="stable")
-    place, boxes = place[order], boxes_of(persons)[order]
+    picture_numbers = np.array([numbers.setdefault(picture, len(numbers)) for picture in persons.pictures], dtype=int)
+    order = np.argsort(picture_numbers, kind="stable")
+    picture_numbers, boxes = picture_numbers[order], boxes_of(persons)[order]
     repeated = np.zeros(len(persons), bool)
-    for step in range(1, int(np.bincount(place).max(initial=0))):
-        same = step + np.flatnonzero(place[step:] == place[:-step])  # the person `step` before is of the same picture
+    for step in range(1, int(np.bincount(picture_numbers).max(initial=0))):
+        # the person `step` before is of the same picture
+        same = step + np.flatnonzero(picture_numbers[step:] == picture_numbers[:-step])
         repeated[order[same]] |= _overlaps(boxes[same], boxes[same - step]) > SAME_BOX
     return repeated
 
@@ -201,7 +219,13 @@ def _overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return shared / np.maximum(first[:, 2:].prod(axis=1) + second[:, 2:].prod(axis=1) - shared, 1e-9)
 
 
-def _check_sides(persons: Persons, skeleton: Skeleton, facing: tuple[float | None, int]) -> list[Finding]:
+def _judge_set(persons: Persons, skeleton: Skeleton) -> list[Finding]:
+    """What training would refuse, or warn of."""
+    problems = judge_sides(persons.joints, persons.visible, skeleton)
+    return [Finding(each.name, f"{each.what}; {WAY_OUT}", each.count, each.total, [], []) for each in problems]
+
+
+def _check_sides(persons: Persons, skeleton: Skeleton) -> list[Finding]:
     gains = swap_gains(persons.joints, persons.visible, skeleton)
     best = gains.max(axis=1, initial=0)
     rows = np.flatnonzero(best)
@@ -211,12 +235,4 @@ def _check_sides(persons: Persons, skeleton: Skeleton, facing: tuple[float | Non
         return f"{person_name(persons, row)} " + "/".join(skeleton.joints[joint] for joint in pair)
 
     what = "persons look as if left and right were exchanged, or crossed (in MPII's own validation set 0.6%)"
-    findings = [_finding("swapped", what, rows[np.argsort(-best[rows], kind="stable")], len(persons), describe)]
-    share, count = facing
-    if share is not None and count >= MIN_PERSONS and share < MIN_FACING:
-        what = (
-            "persons have their left joints right of the right ones, as people who face the camera do (in photographs "
-            "about 70%): DATASET.SKELETON may name left and right the wrong way round, or the pictures are mirrored"
-        )
-        findings.append(Finding("facing", what, round(share * count), count, [], []))
-    return findings
+    return [_finding("swapped", what, rows[np.argsort(-best[rows], kind="stable")], len(persons), describe)]

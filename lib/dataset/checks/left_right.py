@@ -1,17 +1,15 @@
-"""Detects exchanged left and right joints in annotations, without the images.
+"""Detects exchanged left and right joints of single persons, without the images; `set_sides` judges whole sets.
 
 N persons, K joints, P mirror pairs of the skeleton.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...core.sides import left_and_right
 from ...core.transforms import mirrored_order
-from ...utils.errors import UserError
 
 if TYPE_CHECKING:
     from ...core.skeletons import Skeleton
@@ -24,15 +22,6 @@ if TYPE_CHECKING:
 # exchanged ones.
 LENGTH_RATIO = 0.85
 MIN_GAIN = 0.2
-# People face the camera in most pictures: left joints lie right of the right ones in 72% of MPII's validation persons
-# and 67% of LSP-extended's; with the names exchanged it would be 28 and 33%.
-MIN_FACING, MIN_PERSONS = 0.4, 50
-# When a set is refused for its sides: by so many persons at least, so many deviations of chance from the bound
-MIN_TO_REFUSE, DEVIATIONS = 200, 3.0
-MAX_PERSONS = 5000  # that are looked at, evenly through the set
-# Two pairs of a body point the same way: of MPII's validation persons in 78 to 96%, of LSP-extended's in 74 to 95%, by
-# pairs (wrists and ankles least, shoulders and elbows most); with one of the two exchanged it is the rest
-MIN_AGREEMENT = 0.5
 
 
 def swap_gains(joints: np.ndarray, visible: np.ndarray, skeleton: Skeleton) -> np.ndarray:
@@ -79,60 +68,10 @@ def facing_share(joints: np.ndarray, visible: np.ndarray, skeleton: Skeleton) ->
     """
     seen, offset, known = visible > 0, np.zeros(len(joints)), np.zeros(len(joints), bool)
     for pair in skeleton.flip_pairs:
-        for left, right in (pair, pair[::-1]):
-            if _is_left_of_pair(skeleton.joints[left].lower(), skeleton.joints[right].lower()):
-                both = seen[:, left] & seen[:, right]
-                offset += both * (joints[:, left, 0] - joints[:, right, 0])
-                known |= both
+        names = left_and_right(*(skeleton.joints[index] for index in pair))
+        if names:
+            left, right = skeleton.indices_of(names)
+            both = seen[:, left] & seen[:, right]
+            offset += both * (joints[:, left, 0] - joints[:, right, 0])
+            known |= both
     return (float((offset[known] > 0).mean()) if known.any() else None), int(known.sum())
-
-
-def refuse_mirrored(joints: np.ndarray, visible: np.ndarray, skeleton: Skeleton, what: str) -> None:
-    """Raises UserError where the persons of a set as a whole contradict the skeleton's left and right.
-
-    joints (N, K, 2), visible (N, K); what: the set, for the message. Either most bodies have two pairs that point to
-    opposite sides, or far fewer persons face the camera than turn their back on it. Single persons prove nothing.
-    """
-    rows = np.unique(np.linspace(0, len(joints) - 1, min(len(joints), MAX_PERSONS)).astype(int))
-    joints, visible = joints[rows], visible[rows]
-    agreement, _, *names = min(_pair_agreements(joints, visible, skeleton), default=(1.0, 0))
-    if agreement < MIN_AGREEMENT:
-        raise UserError(
-            f"{what}: in {100 - 100 * agreement:.0f}% of its persons {names[0]} and {names[1]} lie the other way round "
-            f"than {names[2]} and {names[3]}: are the joints in the skeleton's order? check_dataset.py draws them"
-        )
-    share, count = facing_share(joints, visible, skeleton)
-    if share is not None and count >= MIN_TO_REFUSE and share + _chance(count) < MIN_FACING:
-        raise UserError(
-            f"{what}: only {100 * share:.0f}% of its persons have their left joints right of the right ones (in "
-            "photographs about 70%): left and right are exchanged, or the pictures mirrored; check_dataset.py draws "
-            "them. Where people really turn their backs: DATASET.CHECK_SIDES false"
-        )
-
-
-def _pair_agreements(
-    joints: np.ndarray, visible: np.ndarray, skeleton: Skeleton
-) -> Iterator[tuple[Any, ...]]:
-    """(share, count, names of both pairs) of any two pairs: in how many persons they point the same way.
-
-    With as many more as chance may have taken away.
-    """
-    sided = [(left, right) for pair in skeleton.flip_pairs for left, right in (pair, pair[::-1])
-             if _is_left_of_pair(skeleton.joints[left].lower(), skeleton.joints[right].lower())]  # fmt: skip
-    for (left, right), (other_left, other_right) in combinations(sided, 2):
-        known = (visible[:, [left, right, other_left, other_right]] > 0).all(axis=1)
-        if known.sum() >= MIN_PERSONS:
-            across = joints[known, :, 0]
-            same = (across[:, left] > across[:, right]) == (across[:, other_left] > across[:, other_right])
-            share = float(same.mean() + _chance(known.sum()))
-            yield share, int(known.sum()), *(skeleton.joints[at] for at in (left, right, other_left, other_right))
-
-
-def _chance(count: int) -> float:
-    """By how much chance may change a share of `count` persons."""
-    return DEVIATIONS * 0.5 / count**0.5
-
-
-def _is_left_of_pair(name: str, twin: str) -> bool:
-    """left_knee of right_knee, knee_left of knee_right, l_knee of r_knee."""
-    return ("left" in name and "right" in twin) or (name[0] == "l" and twin[0] == "r")

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from ...core.skeletons import Skeleton
     from .check import Check
 
+WARNING = "=> WARNING: "  # how lines about a set begin that a check counts as problems
+
 
 def check_lines(check: Check, skeleton: Skeleton) -> list[str]:
     """What was counted, then a line for each finding."""
     persons, (share, count) = check.persons, check.facing
-    lines = [f"=> {len(persons)} persons in {check.pictures} pictures", *([persons.note] if persons.note else [])]
+    notes = persons.note.replace(WARNING, "problem: ").splitlines()
+    lines = [f"=> {len(persons)} persons in {check.pictures} pictures", *notes]
     width = max(5, *(len(name) for name in skeleton.joints))
     lines.append(f"   {'joint':{width}}  annotated      %")
     for name, number in zip(skeleton.joints, check.joint_counts, strict=True):
@@ -82,10 +85,10 @@ def draw_persons(
     if captions:
         size = CROP_SIDE, round(CROP_SIDE * image_size[1] / image_size[0])
         dataset = JointsDataset(check.persons.choose(keep), skeleton, SampleSettings(size))
-        place = {int(row): index for index, row in enumerate(np.flatnonzero(keep))}
+        index_of = {int(row): index for index, row in enumerate(np.flatnonzero(keep))}
         for row, caption in captions.items():
             try:
-                samples.append(dataset[place[row]])
+                samples.append(dataset[index_of[row]])
                 drawn[row] = caption
             except UserError as error:
                 broken.append(str(error))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from ...config.schema import Config
 from ...utils.runtime import make_folder, replacing
-from ..build import annotation_file, annotation_form, read_persons
+from ..build import annotation_form
 from .check import check_persons
-from .report import check_lines, check_record, draw_persons, evenly_spread, name_drawn, suspicious
+from .report import WARNING, check_lines, check_record, draw_persons, evenly_spread, name_drawn, suspicious
 
 SETS = {"train": True, "test": False}  # whether it is the one that is trained on
 
@@ -22,10 +22,11 @@ def sets_to_check(config: Config, chosen: str | None) -> tuple[list[tuple[str, b
     """
     named: dict[str, bool] = {}
     for training in SETS.values() if chosen is None else [SETS[chosen]]:
-        named.setdefault(config.dataset.train_set if training else config.dataset.test_set, training)
+        for name in config.dataset.train_sets if training else [config.dataset.test_set]:
+            named.setdefault(name, training)
     present, lines = [], []
     for name, training in named.items():
-        path = annotation_file(config, training)
+        path = annotation_form(config).annotation_path(name)
         if path.exists():
             present.append((name, training))
         else:
@@ -38,13 +39,13 @@ def has_ground_truth(config: Config, name: str) -> bool:
     return annotation_form(config).has_ground_truth(name)
 
 
-def check_set(config: Config, name: str, training: bool, folder: Path, samples: int) -> tuple[list[str], int]:
+def check_set(config: Config, name: str, folder: Path, samples: int) -> tuple[list[str], int]:
     """Checks one set, writes its files into `folder`, and returns its lines and the number of problems."""
     skeleton = config.skeleton
     pictures: dict[str, dict[str, str]] = {}
-    persons = read_persons(config, training)
+    persons = annotation_form(config).persons(name)
     make_folder(folder)  # before the pictures are looked at, which may take minutes
-    check = check_persons(persons, skeleton)
+    check = check_persons(persons, skeleton, config.dataset.check_sides)
     for suffix, choose in (("", evenly_spread), ("_suspicious", suspicious)):
         path = folder / f"{name}{suffix}.jpg"
         path.unlink(missing_ok=True)  # an earlier check's
@@ -56,4 +57,5 @@ def check_set(config: Config, name: str, training: bool, folder: Path, samples: 
     with replacing(folder / f"{name}.json") as temporary:
         temporary.write_text(json.dumps({"set": name, **check_record(check, skeleton), "drawn": pictures}, indent=1))
     written = ", ".join([*pictures, f"{name}.json"])
-    return [*check_lines(check, skeleton), f"=> written to {folder}: {written}"], len(check.findings)
+    problems = len(check.findings) + persons.note.count(WARNING)
+    return [*check_lines(check, skeleton), f"=> written to {folder}: {written}"], problems

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from ...utils.errors import UserError
-from ...utils.image import open_archive, picture_header
+from ...utils.image import UprightPath, open_archive, picture_header
 from ...utils.progress import progress_bar
 from ..regions import pixel_box
 
@@ -80,7 +80,8 @@ def cache_key(dataset: JointsDataset, root: str | os.PathLike[str]) -> str:
     stamps = {}
     for picture in persons.pictures:
         if picture not in stamps:
-            stamps[picture] = f"{picture.removeprefix(str(root))} {_stamp(picture)}\n"
+            turned = " turned" if isinstance(picture, UprightPath) else ""
+            stamps[picture] = f"{picture.removeprefix(str(root))} {_stamp(picture)}{turned}\n"
         digest.update(stamps[picture].encode())
     return digest.hexdigest()[:KEY_LENGTH]
 

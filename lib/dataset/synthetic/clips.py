@@ -1,7 +1,7 @@
 """Synthetic videos: drawn people who walk, cross, hide, leave and come back, with their true joints and identities.
 
 The joints are MPII's 16. What hides whom is drawn, so which joints show is known to the pixel.
-`python -m lib.dataset.write_clips` writes clips as videos, with the truth in PoseTrack18's form.
+`python -m lib.dataset.write_clips` writes clips as videos, with the ground truth in PoseTrack18's form.
 """
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class SyntheticClip:
         width, height = settings.size
         camera = Camera(
             rng, settings.size, pan=rng.uniform(0, 0.2) * width, period=rng.uniform(60, 200),
-            shake=rng.choice([0.0, 0.5, 1.0]),
+            shake=float(rng.choice([0.0, 0.5, 1.0])),
         )  # fmt: skip
         background = _world(rng, settings.size)
         walkers = _crowd(rng, settings)

@@ -240,8 +240,8 @@ def sample_person(
     low, high = seen[:16, :2].min(axis=0), seen[:16, :2].max(axis=0)
     slack = np.maximum(np.array(picture_size) * PLACE_JITTER + (picture_size - (high - low)) / 2, 0)
     number, columns = column
-    place = np.array([(number + rng.uniform(0.2, 0.8)) / columns, 0.5]) * picture_size
-    place[1] += rng.uniform(-slack[1], slack[1])
-    place[0] = np.clip(place[0], picture_size[0] / 2 - slack[0], picture_size[0] / 2 + slack[0])
-    points = seen[:, :2] + place - (low + high) / 2
+    position = np.array([(number + rng.uniform(0.2, 0.8)) / columns, 0.5]) * picture_size
+    position[1] += rng.uniform(-slack[1], slack[1])
+    position[0] = np.clip(position[0], picture_size[0] / 2 - slack[0], picture_size[0] / 2 + slack[0])
+    points = seen[:, :2] + position - (low + high) / 2
     return Person(points, seen[:, 2] / stature, stature, float(angles["yaw"]), sample_appearance(rng))

@@ -97,13 +97,13 @@ def _write_truth(
 ) -> None:
     """MPII's gt_valid.mat: pos_gt_src (16, 2, N) and headboxes_src (2, 2, N) 1-based, jnt_missing (16, N)."""
     visible = np.array([record["joints_vis"] for record in records], dtype=np.uint8)
-    truth = {
+    ground_truth = {
         "dataset_joints": np.array([MPII_MAT_JOINTS], dtype=object),
         "jnt_missing": 1 - visible.T,
         "pos_gt_src": np.array([record["joints"] for record in records], dtype=np.float64).transpose(1, 2, 0),
         "headboxes_src": boxes,
     }
-    savemat(path, truth)
+    savemat(path, ground_truth)
 
 
 def _read_marker(folder: Path) -> dict[str, Any]:

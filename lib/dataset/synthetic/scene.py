@@ -19,12 +19,12 @@ def draw_background(rng: np.random.Generator, picture_size: Sequence[int]) -> np
     picture = cv2.resize(coarse.astype(np.float32), tuple(picture_size), interpolation=cv2.INTER_LINEAR)
     picture = picture.astype(np.uint8)
     for _ in range(rng.integers(0, 14)):
-        colour, place = tuple(rng.integers(0, 256, 3).tolist()), rng.uniform((0, 0), picture_size)
+        colour, position = tuple(rng.integers(0, 256, 3).tolist()), rng.uniform((0, 0), picture_size)
         size = rng.uniform(0.02, 0.1) * picture_size[1]
         if rng.random() < 0.5:
-            cv2.fillConvexPoly(picture, _box(place, rng.uniform(size, 5 * size, 2), rng.uniform(0, 90)), colour)
+            cv2.fillConvexPoly(picture, _box(position, rng.uniform(size, 5 * size, 2), rng.uniform(0, 90)), colour)
         else:  # a disc or a bar like a limb
-            ends = [place, place + rng.integers(2) * rng.normal(0, 6 * size, 2)]
+            ends = [position, position + rng.integers(2) * rng.normal(0, 6 * size, 2)]
             fill_hull(picture, ends, [size * 0.5] * 2, colour)
     return picture
 
