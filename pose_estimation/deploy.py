@@ -7,31 +7,31 @@ import _init_paths  # noqa: F401
 
 from lib.config.skeleton_file import read_skeleton
 from lib.deploy.onnx_predictor import OnnxPosePredictor
-from lib.deploy.onnx_session import PROVIDERS
+from lib.deploy.runtimes import add_runtime_options
 from lib.inference.person_boxes import find_people_by
-from lib.inference.pose_app import PoseApp, add_result_options, run_app, settings_of
+from lib.inference.pose_app import PoseApp, add_result_options, extra_settings, run_app, settings_of
 from lib.tracking.options import add_track_flag, settle_track
 from lib.tracking.track_app import TrackApp, run_tracking
 from lib.tracking.tracker import TrackerSettings
 from lib.utils.errors import UserError
-from lib.utils.media import find_media
+from lib.utils.files import could_be_name
+from lib.utils.media import Found, find_media
 from lib.utils.parser import OneLineParser, count, number, positive
 from lib.utils.runtime import make_logger, run_script
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = OneLineParser(description=__doc__, allow_abbrev=False)
-    about = "a picture, a video, a folder of them, or a pattern in quotes such as 'photos/*.jpg'"
+    about = "a picture, a video, a folder of them, a pattern such as 'photos/*.jpg', or a stream: 0, rtsp://..., http://..."
     parser.add_argument("--img", "--img-file", "--video", metavar="PATH", required=True, help=about)
-    about = "the model, as export.py writes it"
+    about = "the model, as export.py writes it, or a name of fetch.py --list"
     parser.add_argument("--model", "--model-file", metavar="X.onnx", required=True, help=about)
     parser.add_argument("--type", default="ONNX", metavar="ONNX", help="the model's kind; ONNX is the only one")
     about = "{} of the network's input, for models that leave it open (default: what it was trained at)"
     parser.add_argument("--width", type=count, metavar="PIXELS", help=about.format("width"))
     parser.add_argument("--height", type=count, metavar="PIXELS", help=about.format("height"))
     parser.add_argument("--flip-test", action="store_true", help="average with the mirrored picture")
-    about = "execution provider (default %(default)s: CUDA if ONNX Runtime has it, else the CPU)"
-    parser.add_argument("--provider", default="auto", choices=("auto", *PROVIDERS), help=about)
+    add_runtime_options(parser)
     about = "persons per batch (default %(default)s)"
     parser.add_argument("--batch_size", "--batch-size", type=count, default=8, metavar="N", help=about)
     add_result_options(parser, "output/deploy")
@@ -61,25 +61,38 @@ def assumptions(arguments: argparse.Namespace) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if value}
 
 
+def model_file_of(model: str) -> str:
+    """The ONNX file of --model: itself, or that of a name of the index, which is fetched."""
+    if not could_be_name(model):
+        return model
+    from lib.zoo.fetch import fetch_network  # here: files need none of its packages
+    from lib.zoo.index import find, networks
+
+    return str(fetch_network(find(networks(), model, "network"))[".onnx"])
+
+
 def main() -> None:
     arguments = parse_arguments()
     if arguments.type.upper() != "ONNX":
         raise UserError(f"--type {arguments.type}: only ONNX models run here; export.py makes one")
     if arguments.track:
         settle_track(arguments)
-    paths = [] if arguments.track else find_media(arguments.img)
+    found = Found([]) if arguments.track else find_media(arguments.img)
     size = (arguments.width, arguments.height)
+    model = model_file_of(arguments.model)
     predictor = OnnxPosePredictor(
-        arguments.model, size, arguments.flip_test, arguments.provider, assumptions(arguments), arguments.batch_size
-    )
+        model, size, arguments.flip_test, arguments.provider, assumptions(arguments), arguments.batch_size,
+        arguments.precision,
+    )  # fmt: skip
     find_people = find_people_by(arguments, arguments.provider)
     if arguments.track:
-        tracking = TrackApp(predictor, find_people, predictor.skeleton, arguments.output, make_logger())
-        run_tracking(tracking, (*predictor.lines, find_people.line), arguments.img, TrackerSettings())
+        about = (predictor.skeleton, arguments.output, make_logger(), extra_settings(arguments))
+        tracking, lines = TrackApp(predictor, find_people, *about), (*predictor.lines, find_people.line)
+        run_tracking(tracking, lines, arguments.img, TrackerSettings(), detect_every=arguments.detect_every)
         return
     settings = settings_of(arguments, predictor.skeleton, unbiased=predictor.metadata.unbiased)
     app = PoseApp(predictor, find_people, settings, make_logger(), arguments.show)
-    run_app(app, paths, (*predictor.lines, find_people.line))
+    run_app(app, found.sources, (*predictor.lines, find_people.line, *found.lines))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from deploy import add_assumptions, assumptions
 
 from lib.core.predictor import PosePredictor
 from lib.core.skeletons import Skeleton
+from lib.deploy.runtimes import RUNTIME_FLAGS, add_runtime_options
+from lib.inference.extra_results import add_extra_options, extra_settings
 from lib.inference.person_boxes import add_box_options, find_people_by
 from lib.tracking.options import add_tracker_options, smoother_maker, tracker_settings
 from lib.tracking.track_app import TrackApp, run_tracking
@@ -18,7 +20,7 @@ from lib.utils.runtime import make_logger, run_script
 
 def parse_arguments() -> argparse.Namespace:
     parser = OneLineParser(description=__doc__, allow_abbrev=False)
-    about = "a video, or a folder of frames"
+    about = "a video, a folder of frames, or a stream: a camera's number such as 0, rtsp://..., http://..."
     parser.add_argument("--video", "--img", "--img-file", metavar="PATH", required=True, help=about)
     model = parser.add_mutually_exclusive_group()
     model.add_argument("--model", metavar="X.onnx", help="an exported model: runs without Paddle")
@@ -31,8 +33,10 @@ def parse_arguments() -> argparse.Namespace:
     about = "persons per batch"
     parser.add_argument("--batch_size", "--batch-size", type=count, metavar="N", help=about)
     parser.add_argument("--output", metavar="DIR", default="output/track", help="for results (default %(default)s)")
+    add_extra_options(parser)
     add_box_options(parser)
     add_tracker_options(parser)
+    add_runtime_options(parser, None)
     add_assumptions(parser)
     arguments = parser.parse_intermixed_args()
     if not arguments.model and not arguments.cfg:
@@ -50,20 +54,19 @@ def open_predictor(arguments: argparse.Namespace) -> tuple[PosePredictor, Skelet
             raise UserError("--model takes no --model-file and no KEY VALUE: these are of --cfg")
         from lib.deploy.onnx_predictor import OnnxPosePredictor
 
-        provider = "cpu" if arguments.gpus == "cpu" else "auto"
+        provider = arguments.provider or ("cpu" if arguments.gpus == "cpu" else "auto")
         predictor = OnnxPosePredictor(
             arguments.model, flip_test=bool(arguments.flip_test), provider=provider, assumed=assumptions(arguments),
-            batch_size=arguments.batch_size or 8,
+            batch_size=arguments.batch_size or 8, precision=arguments.precision or "auto",
         )  # fmt: skip
         return predictor, predictor.skeleton, predictor.lines, provider
     from lib.config.cli import config_from
-    from lib.inference.build import build_predictor, open_network
+    from lib.inference.build import build_predictor, detector_provider, open_network
 
-    flags = (("model_file", "TEST.MODEL_FILE"), ("flip_test", "TEST.FLIP_TEST"))
+    flags = (("model_file", "TEST.MODEL_FILE"), ("flip_test", "TEST.FLIP_TEST"), *RUNTIME_FLAGS)
     config = config_from(arguments, "TEST.BATCH_SIZE", flags)
     run, lines = open_network(config, gpu_asked=arguments.gpus is not None)
-    provider = "cpu" if config.gpus in ("", "cpu") else "auto"
-    return build_predictor(config, run), config.skeleton, lines, provider
+    return build_predictor(config, run), config.skeleton, lines, detector_provider(config)
 
 
 def main() -> None:
@@ -71,8 +74,9 @@ def main() -> None:
     settings = tracker_settings(arguments)
     predictor, skeleton, lines, provider = open_predictor(arguments)
     find_people = find_people_by(arguments, provider)
-    app = TrackApp(predictor, find_people, skeleton, arguments.output, make_logger())
+    app = TrackApp(predictor, find_people, skeleton, arguments.output, make_logger(), extra_settings(arguments))
     options = {"make_smoother": smoother_maker(arguments), "trail": arguments.trail}
+    options["detect_every"] = arguments.detect_every or 1
     run_tracking(app, (*lines, find_people.line), arguments.video, settings, **options)
 
 

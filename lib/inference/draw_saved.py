@@ -7,7 +7,7 @@ import numpy as np
 
 from ..utils.errors import ItemError
 from ..utils.image import read_image
-from ..utils.media import Frame, VideoFile, is_video, video_writer, write_picture
+from ..utils.media import Frame, is_video, open_video, video_writer, write_picture
 from ..utils.progress import progress_bar
 from ..visualization.poses import draw_people, draw_pose
 from .saved_poses import SavedPoses
@@ -33,11 +33,12 @@ def draw_file(path: Path, target: Path, saved: SavedPoses, threshold: float) -> 
         write_picture(draw_saved(Frame(read_image(path, use_orientation=True), path), saved, threshold), result)
         return result
     result = target.with_name(f"{target.name}.mp4")
-    with closing(VideoFile(path)) as video, progress_bar(video.count or None, path.name) as bar:
-        with video_writer(result, video.rate, video.size) as writer:
+    with closing(open_video(path)) as video, progress_bar(video.count or None, path.name) as bar:
+        with video_writer(result, video.rate, video.size, video) as writer:
             while (image := video.read()) is not None:
-                writer.write(draw_saved(Frame(image, path, video.place - 1), saved, threshold))
+                frame = Frame(image, path, video.position - 1, video.seconds)
+                writer.write(draw_saved(frame, saved, threshold), frame.seconds)
                 bar.update()
         if video.missing():
-            raise ItemError(f"{path}: {video.missing()} of its {video.count} frames could not be read")
+            raise ItemError(video.loss_line())
     return result

@@ -3,210 +3,117 @@
 from __future__ import annotations
 
 import argparse
-import os
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
+from ..core.box_forms import FORMATS as BOX_FORMATS
+from ..core.box_forms import UNITS
 from ..utils.errors import UserError
-from ..utils.files import MAX_PIXEL_COORDINATE, checked_box, describe_error, finite, pluralize, read_json, short_repr
-from ..utils.media import image_id_of
+from ..utils.files import could_be_name
 from ..utils.parser import count, number, positive
+from .boxes.detected import DetectedBoxes
+from .boxes.finders import FileBoxes, GivenBoxes, PeopleFinder, WholePicture
+from .boxes.reading import BoxReading
 from .detector import DetectorSettings, PersonDetector
+from .detectors.forms import FORMS
 
-if TYPE_CHECKING:
-    from ..utils.media import Frame
-
-PERSON_CATEGORY = 1  # COCO's
-DETECTOR_OPTIONS = ("person_label", "detector_size", "detector_mean", "detector_std", "detector_rgb")
-
-
-@dataclass(frozen=True)
-class People:
-    """The N persons of a picture: boxes (N, 4) x, y, width, height in its pixels, and the boxes' scores (N,)."""
-
-    boxes: np.ndarray
-    scores: np.ndarray
-
-
-NOBODY = People(np.zeros((0, 4)), np.zeros(0))
+DETECTOR_OPTIONS = (
+    "detector_form", "person_label", "detector_size", "detector_mean", "detector_std", "detector_rgb",
+)  # fmt: skip
 
 
 def add_box_options(parser: argparse.ArgumentParser) -> None:
     """The options that say where people are, for `find_people_by`."""
-    boxes, default = parser.add_mutually_exclusive_group(), DetectorSettings()
+    boxes = parser.add_mutually_exclusive_group()
     boxes.add_argument(
         "--bbox", nargs=4, type=float, action="append", metavar=("X", "Y", "W", "H"),
         help="a person's box in pixels, once for each person (default: the whole picture is one person's box)",
     )  # fmt: skip
     boxes.add_argument(
-        "--bbox-file", "--boxes", metavar="JSON", help="boxes in COCO's result form, a list of {image_id, "
-        "category_id, bbox, score}; image_id: the picture's number or name, of a video the frame's number from 0",
+        "--bbox-file", "--boxes", metavar="FILE", help="boxes of other programs: COCO's results (a list of {image_id, "
+        "category_id, bbox, score}; image_id: the picture's number, name or path, of a video the frame's number from "
+        "0), a CSV file with a header, MOTChallenge's det.txt, YOLO's .txt or a folder of them",
     )  # fmt: skip
-    boxes.add_argument(
-        "--detector", metavar="FILE.onnx", help="a detector in MMDeploy's form, with outputs dets and labels"
-    )
+    about = "how --bbox and --bbox-file write a box (default: as the file's kind has it, else xywh)"
+    parser.add_argument("--bbox-format", choices=BOX_FORMATS, help=about)
+    about = "of --bbox and --bbox-file: pixels, or shares of the picture's sides (default: as the file's kind has it)"
+    parser.add_argument("--bbox-unit", choices=UNITS, help=about)
+    add_detector_options(parser, boxes)
+
+
+def add_detector_options(
+    parser: argparse.ArgumentParser, group: Any = None, threshold: float = DetectorSettings.threshold
+) -> None:
+    """--detector and what it needs, for `open_detector`; group: that --detector goes to; threshold: the default."""
+    about = "a detector in ONNX, or a name of fetch.py --list"
+    (group or parser).add_argument("--detector", metavar="FILE", help=about)
+    about = "whose inputs and outputs the file has (default: recognised)"
+    parser.add_argument("--detector-form", choices=FORMS, help=about)
     about = "minimum box score, for --bbox-file and --detector (default %(default)s)"
-    parser.add_argument("--bbox-thr", type=number, metavar="SCORE", default=default.threshold, help=about)
-    about = f"label of persons in the detector's output (default {default.person_label})"
-    parser.add_argument("--person-label", type=int, metavar="N", help=about)
-    width, height = default.size
-    about = f"input size of the detector, if the file leaves it open (default {width} {height})"
+    parser.add_argument("--bbox-thr", type=number, metavar="SCORE", default=threshold, help=about)
+    about = "label of people in the detector's output, or their category in --bbox-file (default: its form's, 0 or 1)"
+    parser.add_argument("--person-label", type=label, metavar="N", help=about)
+    about = "input size of the detector, if the file leaves it open (default: its form's, such as 640 640)"
     parser.add_argument("--detector-size", nargs=2, type=count, metavar=("W", "H"), help=about)
-    about = "of the detector's pixels, 0 to 255, in its channel order (default: RTMDet's)"
+    about = "of the detector's pixels, 0 to 255, in its channel order (default: its form's)"
     parser.add_argument("--detector-mean", nargs=3, type=number, metavar="N", help=about)
     parser.add_argument("--detector-std", nargs=3, type=positive, metavar="N", help=about)
-    about = "the detector expects RGB images"
-    parser.add_argument("--detector-rgb", action="store_const", const=True, help=about)
+    about = "the detector expects RGB images, or BGR (default: its form's)"
+    parser.add_argument("--detector-rgb", action=argparse.BooleanOptionalAction, help=about)
 
 
-def find_people_by(arguments: argparse.Namespace, provider: str = "auto") -> Any:
+def find_people_by(arguments: argparse.Namespace, provider: str = "auto") -> PeopleFinder:
     """The PeopleFinder that the options ask for.
 
     provider: for the detector, see `open_session`. Raises UserError for options, boxes or files that cannot be.
     """
-    given = [f"--{name.replace('_', '-')}" for name in DETECTOR_OPTIONS if getattr(arguments, name) is not None]
-    if given and not arguments.detector:
-        raise UserError(f"{given[0]} requires --detector: give --detector FILE.onnx too")
+    _refuse_unused(arguments)
     if arguments.bbox:
-        return GivenBoxes(arguments.bbox)
+        return GivenBoxes(arguments.bbox, BoxReading().given(arguments.bbox_format, arguments.bbox_unit))
     if arguments.bbox_file:
-        return FileBoxes(arguments.bbox_file, arguments.bbox_thr)
+        reading = arguments.bbox_format, arguments.bbox_unit, arguments.person_label
+        return FileBoxes(arguments.bbox_file, arguments.bbox_thr, *reading)
     if not arguments.detector:
         return WholePicture()
+    return DetectedBoxes(open_detector(arguments, provider))
+
+
+def _refuse_unused(arguments: argparse.Namespace) -> None:
+    """Raises UserError for an option that says nothing of the boxes that were asked for."""
+    given = [name for name in DETECTOR_OPTIONS if getattr(arguments, name) is not None]
+    if arguments.bbox_file and "person_label" in given:
+        given.remove("person_label")
+    if given and not arguments.detector:
+        raise UserError(f"--{given[0].replace('_', '-')} requires --detector: give --detector FILE.onnx too")
+    forms = [name for name in ("bbox-format", "bbox-unit") if getattr(arguments, name.replace("-", "_")) is not None]
+    if forms and not (arguments.bbox or arguments.bbox_file):
+        raise UserError(f"--{forms[0]} requires --bbox or --bbox-file")
+
+
+def label(word: str) -> int | str:
+    """argparse's type of a category: its number or its name."""
+    return int(word) if word.lstrip("-").isdecimal() else word.lower()
+
+
+def open_detector(arguments: argparse.Namespace, provider: str = "auto") -> PersonDetector:
+    """The PersonDetector of the options. Raises UserError."""
+    if isinstance(arguments.person_label, str):
+        raise UserError(f"--person-label {arguments.person_label}: a detector's labels are numbers")
     values = {
         "person_label": arguments.person_label, "size": arguments.detector_size, "mean": arguments.detector_mean,
-        "deviation": arguments.detector_std, "color_rgb": arguments.detector_rgb,
+        "deviation": arguments.detector_std, "color_rgb": arguments.detector_rgb, "form": arguments.detector_form,
     }  # fmt: skip
     settings = {key: value for key, value in values.items() if value is not None}
-    return DetectedBoxes(PersonDetector(arguments.detector, DetectorSettings(arguments.bbox_thr, **settings), provider))
+    path, known = _detector_file(arguments.detector)
+    return PersonDetector(path, DetectorSettings(arguments.bbox_thr, **{**known, **settings}), provider)
 
 
-class PeopleFinder:
-    """Called with a Frame it returns the People in it. line: says where the boxes come from."""
+def _detector_file(given: str) -> tuple[str, dict[str, Any]]:
+    """(file, settings that are known of it) of --detector: a file, or a name of the index, which is fetched."""
+    if not could_be_name(given):
+        return given, {}
+    from ..zoo.fetch import fetch_detector  # here: files need none of its packages
+    from ..zoo.index import detectors, find
 
-    line = ""
-    path: str | os.PathLike[str] | None = None  # of a file of boxes
-    count = 0  # boxes in that file
-    used = 0  # those that were asked for
-
-    def __call__(self, frame: Frame) -> People:
-        raise NotImplementedError
-
-    def warning(self) -> str:
-        """What to say when the work is done, where the boxes were of no use, otherwise ''."""
-        return ""
-
-
-class WholePicture(PeopleFinder):
-    """The whole picture as one person's box."""
-
-    line = "=> the whole picture is taken as one person's box"
-
-    def __call__(self, frame: Frame) -> People:
-        height, width = frame.image.shape[:2]
-        return People(np.array([[0, 0, width, height]], dtype=float), np.ones(1))
-
-
-class GivenBoxes(PeopleFinder):
-    """The same boxes in each picture. Raises UserError for a box without area, or wholly outside the picture."""
-
-    def __init__(self, boxes: np.ndarray) -> None:
-        self.boxes = np.array(boxes, dtype=float)
-        for box in self.boxes:
-            if not (np.abs(box) < MAX_PIXEL_COORDINATE).all() or min(box[2:]) <= 0:
-                raise UserError(f"--bbox {box.tolist()}: expected X Y WIDTH HEIGHT in pixels, width and height above 0")
-        self.line = f"=> {pluralize(len(boxes), 'box', 'boxes')} from --bbox"
-
-    def __call__(self, frame: Frame) -> People:
-        refuse_outside(self.boxes, frame, "--bbox")
-        return People(self.boxes, np.ones(len(self.boxes)))
-
-
-class DetectedBoxes(PeopleFinder):
-    """The people that a PersonDetector finds."""
-
-    def __init__(self, detector: PersonDetector) -> None:
-        self.detector, self.line = detector, detector.line
-
-    def __call__(self, frame: Frame) -> People:
-        return People(*self.detector.detect(frame.image))
-
-
-class FileBoxes(PeopleFinder):
-    """The boxes of a detection file in COCO's result form. `used`: how many of them a picture has asked for.
-
-    Other categories than the person's, boxes of no area and those below `threshold` are left out, and `line` says so.
-    Raises UserError for a file of another form, a box that cannot be, or one wholly outside its picture.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], threshold: float) -> None:
-        self.path = path
-        self.used = 0
-        self.count = 0
-        self._boxes: dict[str, list[Any]] = {}
-        left_out = {"of another category": 0, "of no area": 0, f"below the score {threshold:g}": 0}
-        content = read_json(path)
-        if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
-            raise UserError(f"{path}: expected a list of detections (image_id, category_id, bbox, score)")
-        for place, detection in enumerate(content, 1):
-            try:
-                box, score = checked_box(detection["bbox"]), finite(detection.get("score", 1.0), "a score")
-                key = image_key(detection["image_id"])
-            except (KeyError, TypeError, ValueError) as error:
-                raise UserError(f"{path}: detection {place} of {len(content)}: {describe_error(error)}") from error
-            if detection.get("category_id", PERSON_CATEGORY) != PERSON_CATEGORY:
-                left_out["of another category"] += 1
-            elif min(box[2:]) <= 0:
-                left_out["of no area"] += 1
-            elif score < threshold:
-                left_out[f"below the score {threshold:g}"] += 1
-            else:
-                self._boxes.setdefault(key, []).append((*box, score))
-                self.count += 1
-        reasons = ", ".join(f"{amount} {reason}" for reason, amount in left_out.items() if amount)
-        self.line = f"=> {pluralize(self.count, 'box', 'boxes')} from {path}"
-        self.line += f"; left out: {reasons}" if reasons else ""
-
-    def __call__(self, frame: Frame) -> People:
-        found = [box for key in keys_of(frame) for box in self._boxes.get(key, ())]
-        self.used += len(found)
-        if not found:
-            return NOBODY
-        boxes, scores = np.array(found)[:, :4], np.array(found)[:, 4]
-        refuse_outside(boxes, frame, f"a box of {self.path}")
-        return People(boxes, scores)
-
-    def warning(self) -> str:
-        if self.used or not self.count:
-            return ""
-        name = next(iter(self._boxes))[:60]
-        return f"{self.path}: no picture here has an image_id of its boxes (such as {name}): is it of other pictures?"
-
-
-def keys_of(frame: Frame) -> list[str]:
-    """What an image_id may call a Frame, as `image_key` has it: its number, or its picture's number or name."""
-    if frame.number is not None:
-        return [str(frame.number)]
-    return list(dict.fromkeys((str(image_id_of(frame.path)), frame.path.stem, frame.path.name)))
-
-
-def image_key(image_id: Any) -> str:
-    """An image_id as text: 785, 785.0 and "785" are the same. ValueError where it is none."""
-    if isinstance(image_id, bool) or not isinstance(image_id, (int, float, str)):
-        raise ValueError(f"an image_id of {short_repr(image_id)}; expected a number or a name")
-    if isinstance(image_id, float) and image_id.is_integer():
-        image_id = int(image_id)
-    return str(image_id)
-
-
-def refuse_outside(boxes: np.ndarray, frame: Frame, what: str) -> None:
-    """Raises UserError, naming `what` the boxes (N, 4) are, where one of them has no part in the frame's picture."""
-    height, width = frame.image.shape[:2]
-    for box in boxes:
-        x, y, box_width, box_height = box
-        if x >= width or y >= height or x + box_width <= 0 or y + box_height <= 0:
-            name = Path(frame.path).name
-            raise UserError(f"{what}, {box.tolist()}, lies outside the picture {name} of {width}x{height} pixels")
+    entry = find(detectors(), given, "detector")
+    known = {"size": entry.input_size, "mean": entry.mean, "deviation": entry.std, "form": entry.form}
+    return str(fetch_detector(entry)), known

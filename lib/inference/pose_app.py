@@ -9,20 +9,27 @@ import argparse
 import contextlib
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.poses import NOBODY, Poses
 from ..utils.errors import ItemError, RunError, UserError
 from ..utils.files import pluralize
 from ..utils.image import read_image
-from ..utils.media import Frame, VideoFile, is_video, refuse_replacing, result_names
+from ..utils.media import Frame, Stream, Video, is_video, open_video, refuse_replacing, result_names
 from ..utils.parser import number
+from ..utils.pipeline import ahead
 from ..utils.progress import progress_bar
 from ..utils.runtime import make_folder
-from .person_boxes import NOBODY, add_box_options
+from ..utils.stop import StopSignals
+from .batches import in_groups
+from .extra_results import ExtraResults, add_extra_options, extra_settings
+from .person_boxes import add_box_options
 from .pose_results import (
     ResultSettings,
     VideoResults,
@@ -31,15 +38,15 @@ from .pose_results import (
     person_entries,
     write_picture_results,
 )
+from .remarks import DepthWatch, ScoreWatch
 
 if TYPE_CHECKING:
-    from ..core.predictor import PosePredictor, Poses
+    from ..core.predictor import PosePredictor
     from ..core.skeletons import Skeleton
     from ..utils.progress import ProgressBar
-    from .person_boxes import People, PeopleFinder
+    from .person_boxes import PeopleFinder
 
 PARTS = ("read", "boxes", "preprocess", "network", "decode", "draw", "write")
-MAX_FRAMES, MAX_BYTES = 16, 2**28  # that wait for persons enough to fill a batch
 
 
 def add_result_options(parser: argparse.ArgumentParser, output: str) -> None:
@@ -49,14 +56,18 @@ def add_result_options(parser: argparse.ArgumentParser, output: str) -> None:
     parser.add_argument("--kpt-thr", type=number, default=0.2, metavar="SCORE", help=about)
     parser.add_argument("--output", metavar="DIR", default=output, help="where the results go (default %(default)s)")
     parser.add_argument("--save-heatmaps", action="store_true", help="also save the heatmaps drawn over the image")
+    add_extra_options(parser)
     parser.add_argument("--show", action="store_true", help="show the results in a window, if there is a display")
 
 
 def settings_of(arguments: argparse.Namespace, skeleton: Skeleton, **values: Any) -> ResultSettings:
-    """The ResultSettings of parsed options; values: those of its fields that no option says."""
+    """The ResultSettings of parsed options; values: those of its fields that no option says. Raises UserError."""
+    if arguments.detect_every:
+        raise UserError("--detect-every requires --track: without it nobody is followed between the frames")
     return ResultSettings(
-        Path(arguments.output), skeleton, arguments.kpt_thr, save_heatmaps=arguments.save_heatmaps, **values
-    )
+        Path(arguments.output), skeleton, arguments.kpt_thr, save_heatmaps=arguments.save_heatmaps,
+        extra=extra_settings(arguments), **values,
+    )  # fmt: skip
 
 
 class PoseApp:
@@ -71,52 +82,88 @@ class PoseApp:
     ) -> None:
         self.predictor, self.find_people, self.settings = predictor, find_people, settings
         self.log, self.window, self.clock = log, Window() if show else None, predictor.clock
+        self.watch, self.depth = ScoreWatch(), DepthWatch(log.info)
         self.problems = self.pictures = self.persons = 0
         self._alone = False
+        self._extras: ExtraResults
         self._folder: Path | None = None
         self._bad_frames: list[Exception] = []
+        self._counting = threading.Lock()
 
-    def run(self, paths: Sequence[Path]) -> int:
-        """Works through the pictures and videos at `paths` and returns the number of problems.
+    def run(self, sources: Sequence[Path | Stream]) -> int:
+        """Works through pictures and videos, or a stream until Ctrl-C, and returns the number of problems.
 
         A bad one among others, or one that something fails with, is reported and left out. Raises UserError or
         ItemError where it is the only one, UserError where a result would replace one of them, and RunError where the
         network fails or nothing more can be saved.
         """
-        names, self._alone = result_names(paths), len(paths) == 1
+        names, self._alone = result_names(sources), len(sources) == 1
         box_file = self.find_people.path
-        if box_file and len(paths) > 1 and any(map(is_video, paths)):
+        videos = [source for source in sources if isinstance(source, Stream) or is_video(source)]
+        if box_file and len(sources) > 1 and videos:
             raise UserError("--bbox-file counts the frames of one video: give that video alone")
-        refuse_replacing(paths, names, self.settings.folder, box_file)
-        self.predictor.warm_up()
-        pictures = [path for path in paths if not is_video(path)]
-        with progress_bar(len(pictures), "pictures") if len(pictures) > 1 else contextlib.nullcontext() as bar:
-            for frame, people, poses in self._poses(self._read_pictures(pictures, bar)):
-                self._save_picture(names[frame.path], frame, people, poses)
-        for path in filter(is_video, paths):
-            video = None
-            with self._tolerating():
-                video = VideoFile(path)
-            if video:
-                with contextlib.closing(video):
-                    folder = self._output_folder()
-                    with self._tolerating(ItemError):
-                        self._run_video(video, VideoResults(names[path], video, folder))
+        refuse_replacing(sources, names, self.settings.folder, box_file)
+        films = set(videos)
+        pictures = [source for source in sources if isinstance(source, Path) and source not in films]
+        self.find_people.prepare(pictures)
+        with self._extra_results(sources, names) as self._extras:
+            self.predictor.warm_up()
+            self.clock.begin()
+            self._run_pictures(pictures, names)
+            for source in videos:
+                with StopSignals() if isinstance(source, Stream) else contextlib.nullcontext() as stop:
+                    self._run_source(source, names[source], stop)
+        if self._extras.paths and self.pictures:
+            self.log.info(f"=> saving {', '.join(map(str, self._extras.paths))}")
         if self.window:
             self.window.close()
+        for remark in (*self.find_people.remarks(), *self.watch.lines()):
+            self.log.info(remark)
         complaint = self.find_people.warning()
         if complaint:
             self._report(complaint)
         return self.problems
 
+    def _extra_results(
+        self, sources: Sequence[Path | Stream], names: Mapping[Path | Stream, str]
+    ) -> ExtraResults:
+        """One table for all files, named as the only one or as their folder."""
+        paths = [source for source in sources if isinstance(source, Path)]
+        folder = next((path.resolve().parent.name for path in paths), "")
+        name = names[sources[0]] if self._alone else folder or "all"
+        settings, inputs = self.settings, (*paths, self.find_people.path)
+        return ExtraResults(settings.extra, settings.folder, f"{name}_pose.csv", settings.skeleton, inputs)
+
+    def _run_pictures(self, pictures: Sequence[Path], names: Mapping[Path | Stream, str]) -> None:
+        several = len(pictures) > 1
+        with contextlib.ExitStack() as stack:
+            bar = stack.enter_context(progress_bar(len(pictures), "pictures")) if several else None
+            stage = partial(_beside, stack, several)
+            posed = stage(self._poses(stage(self._read_pictures(pictures))))
+            for frame, poses, drawn in stage(self._drawn(posed)):
+                self._save_picture(names[frame.path], frame, poses, drawn)
+                if bar:
+                    bar.update()
+
+    def _run_source(self, source: Path | Stream, name: str, stop: StopSignals | None) -> None:
+        video: Video | None = None
+        with self._tolerating():
+            opened = open_video(source, lambda: bool(stop and stop.asked))
+            self.find_people.prepare([], opened.size)
+            video = opened
+        if video:
+            for line in video.lines:
+                self.log.info(line)
+            with contextlib.closing(video):
+                folder = self._output_folder()
+                with self._tolerating(ItemError):
+                    self._run_video(video, VideoResults(name, video, folder), stop)
+
     def time_line(self) -> str:
         """Where the time went, in words; the network's warm-up is not in it."""
-        seconds, count = self.clock.seconds, max(1, self.pictures)
-        parts = [f"{part} {1000 * seconds[part] / count:.1f}" for part in PARTS if part in seconds]
-        return (
-            f"=> milliseconds per picture, after a warm-up: {', '.join(parts)} "
-            f"({pluralize(self.pictures, 'picture', 'pictures')}, {pluralize(self.persons, 'person', 'people')})"
-        )
+        said = self.clock.line(PARTS, self.pictures)
+        counts = f"{pluralize(self.pictures, 'picture', 'pictures')}, {pluralize(self.persons, 'person', 'people')}"
+        return f"=> milliseconds per picture, after a warm-up: {said} ({counts})"
 
     @contextlib.contextmanager
     def _tolerating(
@@ -130,90 +177,105 @@ class PoseApp:
             self._report(error)
 
     def _report(self, problem: object) -> None:
-        self.problems += 1
+        with self._counting:  # several threads may have one
+            self.problems += 1
         self.log.info(f"problem: {problem}")
 
-    def _read_pictures(self, paths: Sequence[Path], bar: ProgressBar | None = None) -> Iterator[tuple[Frame, People]]:
+    def _read_pictures(self, paths: Sequence[Path]) -> Iterator[tuple[Frame, Poses]]:
         for path in paths:
             found = None
             with self._tolerating():
                 with self.clock.part("read"):
                     frame = Frame(read_image(path, use_orientation=True), path)
+                    self.depth.look(frame)
                 found = frame, self._people_in(frame)
-            if bar:
-                bar.update()
             if found:
                 yield found
 
-    def _read_frames(self, video: VideoFile, bar: ProgressBar) -> Iterator[tuple[Frame, People]]:
-        while True:
+    def _frames(self, video: Video, stop: StopSignals | None) -> Iterator[Frame]:
+        while not (stop and stop.asked):
             with self.clock.part("read"):
                 image = video.read()
             if image is None:
                 return
-            frame = Frame(image, video.path, video.place - 1)
-            try:
-                people = self._people_in(frame)
-            except (UserError, ItemError) as error:  # the frame goes through without people
-                people = NOBODY
-                self._bad_frames.append(error)
-            yield frame, people
-            bar.update()
+            yield Frame(image, video.path, video.position - 1, video.seconds)
 
-    def _people_in(self, frame: Frame) -> People:
+    def _with_people(self, frames: Iterator[Frame]) -> Iterator[tuple[Frame, Poses]]:
+        for frame in frames:
+            try:
+                yield frame, self._people_in(frame)
+            except (UserError, ItemError) as error:  # the frame goes through without people
+                self._bad_frames.append(error)
+                yield frame, NOBODY
+
+    def _people_in(self, frame: Frame) -> Poses:
         with self.clock.part("boxes"):
             try:
                 return self.find_people(frame)
             except RunError as error:  # a detector that fails with this picture may do well with the next
                 raise ItemError(str(error)) from error
 
-    def _poses(self, found: Iterator[Any]) -> Iterator[tuple[Frame, People, Poses]]:
-        """(frame, People, Poses) of each (frame, People): persons of several frames go through the network together."""
-        for group in in_groups(found, self.predictor.settings.batch_size):
-            images, boxes = [frame.image for frame, _ in group], [people.boxes for _, people in group]
-            every = self.predictor.predict_many(images, boxes, self.settings.save_heatmaps)
-            self.pictures += len(group)
-            self.persons += sum(map(len, boxes))
-            for (frame, people), poses in zip(group, every, strict=True):
-                yield frame, people, poses
+    def _poses(self, found: Iterator[Any], live: bool = False) -> Iterator[tuple[Frame, Poses]]:
+        """(frame, Poses) with keypoints: persons of several frames go through the network in one batch.
 
-    def _results(
-        self, frame: Frame, people: People, poses: Poses
-    ) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
-        """(drawn pictures, entries) of a frame; the drawn one is shown where a window is open."""
-        with self.clock.part("draw"):
-            pictures = drawn_pictures(frame, people, poses, self.settings)
+        live: each frame goes at once.
+        """
+        for group in in_groups(found, 0 if live else self.predictor.settings.batch_size):
+            images = [frame.image for frame, _ in group]
+            people = [poses for _, poses in group]
+            every = self.predictor.predict_many(images, people, self.settings.save_heatmaps)
+            self.pictures += len(group)
+            self.persons += sum(map(len, every))
+            for (frame, _), poses in zip(group, every, strict=True):
+                self.watch.add(poses.scores)
+                yield frame, poses
+
+    def _drawn(self, posed: Iterator[tuple[Frame, Poses]]) -> Iterator[tuple[Frame, Poses, dict[str, np.ndarray]]]:
+        for frame, poses in posed:
+            with self.clock.part("draw"):
+                pictures = drawn_pictures(frame, poses, self.settings)
+            yield frame, poses, pictures
+
+    def _show(self, frame: Frame, pictures: dict[str, np.ndarray]) -> None:
         if self.window:
             self.window.show(pictures["pose"], wait=frame.number is None)
             if self.window.problem:
                 self.log.info(f"=> --show: {self.window.problem}")
                 self.window = None
-        return pictures, person_entries(frame, people, poses, self.settings)
 
-    def _save_picture(self, name: str, frame: Frame, people: People, poses: Poses) -> None:
-        results, folder = self._results(frame, people, poses), self._output_folder()
+    def _save_picture(self, name: str, frame: Frame, poses: Poses, pictures: dict[str, np.ndarray]) -> None:
+        folder = self._output_folder()
+        self._show(frame, pictures)
         with self._tolerating(ItemError):
             with self.clock.part("write"):
-                paths = write_picture_results(name, *results, folder)
-            count = pluralize(len(people.boxes), "person", "people")
+                entries = person_entries(frame, poses, self.settings)
+                paths = write_picture_results(name, pictures, entries, folder)
+                self._extras.add(name, frame, poses)
+            count = pluralize(len(poses), "person", "people")
             self.log.info(f"=> {frame.path.name}: {count}, saving {', '.join(map(str, paths))}")
 
-    def _run_video(self, video: VideoFile, results: VideoResults) -> None:
+    def _run_video(self, video: Video, results: VideoResults, stop: StopSignals | None) -> None:
         self._bad_frames, before, path = [], self.persons, video.path
         with contextlib.ExitStack() as stack:
             bar: ProgressBar = stack.enter_context(progress_bar(video.count or None, path.name))
             stack.enter_context(results)
-            for frame, people, poses in self._poses(self._read_frames(video, bar)):
-                pictures, entries = self._results(frame, people, poses)
+            stage = partial(_beside, stack, not video.live)
+            found = stage(self._with_people(stage(self._frames(video, stop))))
+            for frame, poses, pictures in stage(self._drawn(stage(self._poses(found, video.live)))):
+                self._show(frame, pictures)
                 with self.clock.part("write"):
-                    assert frame.number is not None  # it is a video's
-                    results.write(frame.number, pictures, entries)
-        frames, count = pluralize(video.place, "frame", "frames"), pluralize(self.persons - before, "person", "people")
+                    results.write(frame, pictures, person_entries(frame, poses, self.settings))
+                    self._extras.add(results.name, frame, poses, frame.number, frame.seconds)
+                bar.update()
+        frames = pluralize(video.position - video.skipped, "frame", "frames")
+        count = pluralize(self.persons - before, "person", "people")
         self.log.info(f"=> {path.name}: {frames}, {count}, saving {', '.join(map(str, results.paths))}")
         if self._bad_frames:
             self._report(f"{pluralize(len(self._bad_frames), 'frame', 'frames')} of {path}: {self._bad_frames[0]}")
-        if video.missing():
-            self._report(f"{path}: {video.missing()} of its {video.count} frames could not be read")
+        for note in (*results.notes, *video.notes()):
+            self.log.info(f"=> {path.name}: {note}")
+        for problem in filter(None, [video.loss_line(), video.problem]):
+            self._report(problem)
 
     def _output_folder(self) -> Path:
         """The output folder, made when there is something to put into it."""
@@ -222,7 +284,12 @@ class PoseApp:
         return self._folder
 
 
-def run_app(app: PoseApp, paths: Sequence[Path], lines: Sequence[str]) -> None:
+def _beside(stack: contextlib.ExitStack, threaded: bool, items: Iterator[Any]) -> Iterator[Any]:
+    """The items, made ahead in a thread that ends with `stack`, or as they are asked for."""
+    return stack.enter_context(ahead(items)) if threaded else items
+
+
+def run_app(app: PoseApp, paths: Sequence[Path | Stream], lines: Sequence[str]) -> None:
     """Runs a PoseApp as a script does: says `lines`, then the time, and exits with 1 where there were problems."""
     for line in lines:
         app.log.info(line)
@@ -231,18 +298,3 @@ def run_app(app: PoseApp, paths: Sequence[Path], lines: Sequence[str]) -> None:
     if problems:
         app.log.info(f"=> {pluralize(problems, 'problem', 'problems')}")
         sys.exit(1)
-
-
-def in_groups(
-    found: Iterator[Any] | list[tuple[Frame, People]], batch_size: int
-) -> Iterator[list[tuple[Frame, People]]]:
-    """(frame, People) in lists with persons enough for a batch, or with as many frames as memory should hold."""
-    group, persons, size = [], 0, 0
-    for frame, people in found:
-        group.append((frame, people))
-        persons, size = persons + len(people.boxes), size + frame.image.nbytes
-        if persons >= batch_size or len(group) >= MAX_FRAMES or size >= MAX_BYTES:
-            yield group
-            group, persons, size = [], 0, 0
-    if group:
-        yield group

@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,11 @@ from ..utils.files import without_nan, write_json
 from ..utils.media import image_id_of, video_writer, write_picture
 from ..utils.runtime import replacing
 from ..visualization.poses import draw_people, overlay_heatmaps
+from .extra_results import ExtraSettings
 
 if TYPE_CHECKING:
-    from ..core.predictor import Poses
-    from ..utils.media import Frame, VideoFile
-    from .person_boxes import People
+    from ..core.poses import Poses
+    from ..utils.media import Frame, Video
 
 QUIT_KEYS = frozenset((ord("q"), 27))  # 27: Escape
 
@@ -31,7 +31,8 @@ class ResultSettings:
     """What results look like.
 
     folder: where they go; threshold: joints are drawn from this score on; sure: a person's score is the mean of the
-    joints above this one; save_heatmaps: an overlay of the heatmaps too; unbiased: see `get_affine_transform`.
+    joints above this one; save_heatmaps: an overlay of the heatmaps too; unbiased: see `get_affine_transform`; extra:
+    see extra_results.
     """
 
     folder: Path
@@ -40,14 +41,15 @@ class ResultSettings:
     sure: float = 0.2
     save_heatmaps: bool = False
     unbiased: bool = False
+    extra: ExtraSettings = field(default_factory=ExtraSettings)
 
 
-def person_entries(
-    frame: Frame, people: People, poses: Poses, settings: ResultSettings
-) -> list[dict[str, Any]]:
+def person_entries(frame: Frame, poses: Poses, settings: ResultSettings) -> list[dict[str, Any]]:
     """One entry a person, in COCO's result form; its score is that of the box times the mean of the sure joints'."""
-    entries, persons = [], (people.boxes, people.scores, poses.keypoints, poses.scores)
-    for box, box_score, joints, values in zip(*persons, strict=True):
+    entries = []
+    for box, box_score, joints, values in zip(
+        poses.boxes, poses.box_scores, poses.keypoints, poses.scores, strict=True
+    ):
         sure = values[values > settings.sure]
         entries.append({
             "image_id": image_id_of(frame.path) if frame.number is None else frame.number,
@@ -61,14 +63,14 @@ def person_entries(
     return entries
 
 
-def drawn_pictures(frame: Frame, people: People, poses: Poses, settings: ResultSettings) -> dict[str, np.ndarray]:
+def drawn_pictures(frame: Frame, poses: Poses, settings: ResultSettings) -> dict[str, np.ndarray]:
     """{"pose": the frame with boxes and poses drawn, "heatmaps": with the heatmaps over it, where they are wanted}."""
     shown = poses.scores >= settings.threshold
-    pictures = {"pose": draw_people(frame.image.copy(), people.boxes, poses.keypoints, shown, settings.skeleton)}
+    pictures = {"pose": draw_people(frame.image.copy(), poses.boxes, poses.keypoints, shown, settings.skeleton)}
     if settings.save_heatmaps:
         # of nobody there are no heatmaps
         pictures["heatmaps"] = frame.image if poses.heatmaps is None else overlay_heatmaps(
-            frame.image, poses, settings.unbiased
+            frame.image, poses.heatmaps, settings.unbiased
         )  # fmt: skip
     return pictures
 
@@ -88,10 +90,14 @@ def write_picture_results(
 
 
 class VideoResults(contextlib.ExitStack):
-    """<name>_<kind>.mp4 of {kind: picture} and <name>_pose.jsonl, frame by frame; there when the block ends well."""
+    """<name>_<kind>.mp4 of {kind: picture} and <name>_pose.jsonl, frame by frame; there when the block ends well.
 
-    def __init__(self, name: str, video: VideoFile, folder: Path) -> None:
+    Of a live Video the .jsonl is there from the start, for whoever reads along. notes: what is to be said of the sound.
+    """
+
+    def __init__(self, name: str, video: Video, folder: Path) -> None:
         super().__init__()
+        self.notes: list[str] = []
         self.name, self.folder, self.video = name, folder, video
         self.paths = [folder / f"{name}_pose.jsonl"]
         self._writers: dict[str, Any] = {}
@@ -99,23 +105,26 @@ class VideoResults(contextlib.ExitStack):
     def __enter__(self) -> VideoResults:
         super().__enter__()
         with contextlib.ExitStack() as opened:  # so that `replacing` hears of a file that cannot be opened
-            temporary = opened.enter_context(replacing(self.paths[0]))
-            self._lines = opened.enter_context(open(temporary, "w", encoding="utf-8"))
+            path = self.paths[0] if self.video.live else opened.enter_context(replacing(self.paths[0]))
+            buffering = 1 if self.video.live else -1  # 1: each line is there at once
+            self._lines = opened.enter_context(open(path, "w", encoding="utf-8", buffering=buffering))
             self.enter_context(opened.pop_all())
         return self
 
     def write(
-        self, number: int, pictures: dict[str, np.ndarray],
+        self, frame: Frame, pictures: dict[str, np.ndarray],
         entries: list[dict[str, Any]],
     ) -> None:
-        """Adds the frame `number`, from 0: its drawn pictures and the persons' entries."""
+        """Adds a frame of the video: its drawn pictures and the persons' entries."""
+        assert frame.seconds is not None  # it is a video's
         for kind, picture in pictures.items():
             if kind not in self._writers:
                 self.paths.append(self.folder / f"{self.name}_{kind}.mp4")
-                writer = video_writer(self.paths[-1], self.video.rate, self.video.size)
+                writer = video_writer(self.paths[-1], self.video.rate, self.video.size, self.video)
                 self._writers[kind] = self.enter_context(writer)
-            self._writers[kind].write(picture)
-        line = {"frame": number, "seconds": round(number / self.video.rate, 3), "persons": entries}
+                self.notes += filter(None, [self._writers[kind].sound.note])
+            self._writers[kind].write(picture, frame.seconds)
+        line = {"frame": frame.number, "seconds": round(frame.seconds, 3), "persons": entries}
         self._lines.write(json.dumps(without_nan(line)) + "\n")
 
 

@@ -22,7 +22,8 @@ from ..utils.files import (
     read_json,
     short_repr,
 )
-from .person_boxes import image_key, keys_of
+from .image_ids import ByPicture, image_key
+from .mmpose_poses import flat_entry, mmpose_entries
 
 if TYPE_CHECKING:
     from ..utils.media import Frame
@@ -32,47 +33,45 @@ BY_COUNT = {17: SKELETONS["coco"], 16: SKELETONS["mpii"]}  # of joints, where a 
 
 class SavedPoses:
     """The poses of a file: a JSON list of {image_id, keypoints (flat x, y, score), score, bbox, joint_names}, the last
-    three optional, as infer.py, deploy.py and valid.py write it, or the JSON lines that they write of a video.
+    three optional, as infer.py, deploy.py and valid.py write it, or the JSON lines that they write of a video; or as
+    mmpose writes it, see mmpose_poses.
 
     threshold: persons with a lower score are left out; skeleton: of the joints, None to go by their names or number.
-    Attributes: skeleton; line, which says what was read; used: how many persons frames have asked for.
+    Attributes: skeleton; line, which says what was read.
     Raises UserError where the file is of another form or its joints are not the skeleton's.
     """
 
     def __init__(self, path: str | os.PathLike[str], threshold: float = 0.0, skeleton: Skeleton | None = None) -> None:
         self.path = Path(path)
-        self.count = 0
-        self.used = 0
-        self._persons: dict[str, list[tuple[np.ndarray | None, np.ndarray]]] = {}
+        self._persons: ByPicture[tuple[np.ndarray | None, np.ndarray]] = ByPicture(path)
         left_out = 0
         entries = _read_entries(self.path)
         self.skeleton = skeleton or _skeleton_of(self.path, entries)
-        for place, entry in enumerate(entries, 1):
+        for number, entry in enumerate(entries, 1):
             try:
+                entry = flat_entry(entry)
                 key, joints = image_key(entry["image_id"]), self._joints(entry["keypoints"])
                 box = np.array(checked_box(entry["bbox"])) if entry.get("bbox") is not None else None
                 is_sure = finite(entry.get("score", 1.0), "a score") >= threshold
             except (KeyError, TypeError, ValueError) as error:
-                raise UserError(f"{path}: person {place} of {len(entries)}: {describe_error(error)}") from error
+                raise UserError(f"{path}: person {number} of {len(entries)}: {describe_error(error)}") from error
             left_out += not is_sure
             if is_sure:
-                self._persons.setdefault(key, []).append((box, joints))
-                self.count += 1
+                self._persons.add(key, (box, joints))
         below = f"; left out: {left_out} below the score {threshold:g}" if left_out else ""
-        self.line = f"=> {pluralize(self.count, 'person', 'people')} from {path}{below}"
+        self.line = f"=> {pluralize(self._persons.count, 'person', 'people')} from {path}{below}"
 
     def of(self, frame: Frame) -> list[tuple[np.ndarray | None, np.ndarray]]:
         """[(box (4,) or None, joints (K, 3) x, y, score), ...] of the people in a Frame; NaN where null was saved."""
-        found = [person for key in keys_of(frame) for person in self._persons.get(key, ())]
-        self.used += len(found)
-        return found
+        return self._persons.of(frame)
+
+    def prepare(self, pictures: Sequence[Path]) -> None:
+        """Raises UserError where one image_id of the file means several of these pictures."""
+        self._persons.refuse_ambiguous(pictures)
 
     def warning(self) -> str:
         """What to say when the work is done, where the poses were of no use, otherwise ''."""
-        if self.used or not self.count:
-            return ""
-        name = next(iter(self._persons))[:60]
-        return f"{self.path}: no picture here has an image_id of its people (such as {name}): is it of other pictures?"
+        return self._persons.warning("people")
 
     def _joints(self, values: Any) -> np.ndarray:
         count = len(self.skeleton.joints)
@@ -89,7 +88,9 @@ class SavedPoses:
 
 def _read_entries(path: Path) -> list[dict[str, Any]]:
     """The entries of a JSON list; of JSON lines those of every frame, whose image_id is its number."""
-    entries = _read_lines(path) if path.suffix == ".jsonl" else read_json(path)
+    content = _read_lines(path) if path.suffix == ".jsonl" else read_json(path)
+    nested = mmpose_entries(content, path)
+    entries = content if nested is None else nested
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UserError(f"{path}: expected a list of people (image_id, keypoints, score) in COCO's result form")
     return entries
@@ -117,7 +118,9 @@ def _skeleton_of(path: Path, entries: Sequence[Mapping[str, Any]]) -> Skeleton:
     if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
         known = (skeleton for skeleton in SKELETONS.values() if list(skeleton.joints) == names)
         return next(known, Skeleton(path.stem, tuple(names)))
-    count = len(values) // 3 if isinstance(values, list) else 17
+    count = 17
+    if isinstance(values, list):
+        count = len(values) if values and isinstance(values[0], list) else len(values) // 3
     if count not in BY_COUNT:
         raise UserError(f"{path}: {count} joints without names: give --dataset coco, mpii or a skeleton's JSON file")
     return BY_COUNT[count]

@@ -43,6 +43,7 @@ def add_tracker_options(parser: argparse.ArgumentParser) -> None:
     about = "do not propagate boxes by optical flow"
     group.add_argument("--no-carried-boxes", dest="carry_boxes", action="store_const", const=False, help=about)
     parser.set_defaults(bbox_thr=DEFAULTS.box_threshold)
+    add_detect_every(parser)
     about = "length of the trails in frames, 0 for none (default %(default)s)"
     group.add_argument("--trail", type=whole, default=TRAIL_LENGTH, metavar="FRAMES", help=about)
     group.add_argument("--smooth", action="store_true", help="smooth the keypoints (one-euro filter)")
@@ -63,6 +64,13 @@ def add_track_flag(parser: argparse.ArgumentParser) -> None:
     """--track, for the scripts that find poses in pictures; track.py has the method's options."""
     about = "follow the people of one video, or folder of frames, with the paper's settings; more options: track.py"
     parser.add_argument("--track", action="store_true", help=about)
+    add_detect_every(parser)
+
+
+def add_detect_every(parser: argparse.ArgumentParser) -> None:
+    """--detect-every, for whoever follows people."""
+    about = "search one of N frames for people; in between, the boxes are the tracker's (default 1)"
+    parser.add_argument("--detect-every", type=count, metavar="N", help=about)
 
 
 def settle_track(arguments: argparse.Namespace) -> None:
@@ -71,6 +79,7 @@ def settle_track(arguments: argparse.Namespace) -> None:
         if getattr(arguments, option):
             raise UserError(f"--{option.replace('_', '-')} is not for --track: it writes a video and JSON")
     arguments.bbox_thr = max(arguments.bbox_thr, DEFAULTS.box_threshold)
+    arguments.detect_every = arguments.detect_every or 1
 
 
 def smoother_maker(arguments: argparse.Namespace) -> Callable[[float], PoseSmoother] | None:

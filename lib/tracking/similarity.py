@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.nms import oks_iou
-from ..core.skeletons import mirrored_name
+from ..core.sides import base_name
 
 if TYPE_CHECKING:
     from ..core.skeletons import Skeleton
@@ -25,8 +25,7 @@ def tracking_sigmas(skeleton: Skeleton) -> np.ndarray:
     """(K,) OKS falloffs of a Skeleton: its own, or, where it has none, COCO's by the joints' names."""
     if skeleton.sigmas:
         return np.array(skeleton.sigmas, dtype=np.float64)
-    names = (name if mirrored_name(name) == name else name.partition("_")[2] for name in skeleton.joints)
-    return np.array([SIGMAS.get(name, OTHER_SIGMA) for name in names])
+    return np.array([SIGMAS.get(base_name(name).lower(), OTHER_SIGMA) for name in skeleton.joints])
 
 
 def pose_similarity(

@@ -12,17 +12,28 @@ SLOPE_CUTOFF = 1.0  # Hz, of the speed's own smoothing: the paper's
 class PoseSmoother:
     """Smooths keypoints: strongly while they are at rest, hardly while they move.
 
-    rate: frames a second; cutoff: Hz at rest, lower is smoother; speed: how much the cutoff rises with each pixel a
-    second, in Hz. The filter starts anew for a joint that was not seen in the frame before.
+    rate: frames a second, where `smooth` is not told the times; cutoff: Hz at rest, lower is smoother; speed: how much
+    the cutoff rises with each pixel a second, in Hz. The filter starts anew for a joint that was not seen in the frame
+    before.
     """
 
     def __init__(self, rate: float, cutoff: float = 1.0, speed: float = 0.02) -> None:
         self.rate, self.cutoff, self.speed = rate, cutoff, speed
+        self._seconds: float | None = None  # of the frame before
         # identity -> (positions (K, 2), speeds (K, 2)), NaN where a joint was not seen
         self._states: dict[int, Any] = {}
 
-    def smooth(self, identities: Sequence[int] | np.ndarray, joints: np.ndarray, shown: np.ndarray) -> np.ndarray:
-        """Joints (N, K, 2) of a frame, smoothed, as a new array; those not shown (N, K) come back as they are."""
+    def smooth(
+        self, identities: Sequence[int] | np.ndarray, joints: np.ndarray, shown: np.ndarray,
+        seconds: float | None = None,
+    ) -> np.ndarray:
+        """Joints (N, K, 2) of a frame, smoothed, as a new array; those not shown (N, K) come back as they are.
+
+        seconds: the frame's time; the filter then goes by the time since the frame before it.
+        """
+        if seconds is not None and self._seconds is not None and seconds > self._seconds:
+            self.rate = 1 / (seconds - self._seconds)
+        self._seconds = seconds
         result, states = np.array(joints, dtype=np.float64), {}
         for row, identity in enumerate(np.asarray(identities).tolist()):
             now = np.where(np.asarray(shown)[row][:, None], joints[row], np.nan)

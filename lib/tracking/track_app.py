@@ -7,40 +7,36 @@ Three files come of a clip: <name>_track.mp4, drawn; <name>_track.jsonl, a line 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
-
-from ..dataset.posetrack_form import annotation_entry, write_form
-from ..inference.person_boxes import NOBODY
+from ..inference.extra_results import ExtraResults, ExtraSettings
+from ..inference.remarks import DepthWatch, ScoreWatch
 from ..utils.errors import RunError, UserError
-from ..utils.files import pluralize, without_nan
-from ..utils.media import video_writer
+from ..utils.files import pluralize
+from ..utils.media import Stream, stream_of
+from ..utils.pipeline import ahead
 from ..utils.progress import progress_bar
 from ..utils.runtime import make_folder
 from ..utils.stop import StopSignals, stopped
 from ..visualization.tracks import TRAIL_LENGTH, TrackDrawing
-from .frames import frame_of, open_clip
+from .frames import frame_of, open_clip, pictures_and_size
 from .similarity import tracking_sigmas
+from .track_results import Seen, TrackResults
 from .tracker import PoseTracker
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
 
     from ..core.predictor import PosePredictor
     from ..core.skeletons import Skeleton
     from ..inference.person_boxes import PeopleFinder
-    from ..utils.media import Frame, VideoFile
-    from .frames import FrameFolder
+    from ..utils.media import Video
     from .smoothing import PoseSmoother
-    from .tracker import Tracked, TrackerSettings
+    from .tracker import TrackerSettings
 
 PARTS = ("read", "boxes", "flow", "preprocess", "network", "decode", "match", "draw", "write")
 
@@ -48,112 +44,153 @@ PARTS = ("read", "boxes", "flow", "preprocess", "network", "decode", "match", "d
 class TrackApp:
     """Follows the people of clips and saves what comes of it.
 
-    find_people: a PeopleFinder; skeleton: the predictor's; folder: where the results go; log: a logger.
+    find_people: a PeopleFinder; skeleton: the predictor's; folder: where the results go; log: a logger; extra: see
+    extra_results.
     """
 
     def __init__(
         self, predictor: PosePredictor, find_people: PeopleFinder, skeleton: Skeleton, folder: str | os.PathLike[str],
-        log: logging.Logger,
+        log: logging.Logger, extra: ExtraSettings | None = None,
     ) -> None:
+        self.extra = extra or ExtraSettings()
+        self._extras: ExtraResults
         self.predictor, self.find_people, self.skeleton = predictor, find_people, skeleton
         self.folder, self.log, self.clock = Path(folder), log, predictor.clock
+        self.watch, self.depth = ScoreWatch(), DepthWatch(log.info)
         self.problems = self.frames = 0
+        self.detect_every = 1
         self._bad_frames: list[Exception] = []
 
     def run(
-        self, place: str | os.PathLike[str], settings: TrackerSettings,
-        make_smoother: Callable[[float], PoseSmoother] | None = None, trail: int = TRAIL_LENGTH,
+        self, path: str | os.PathLike[str], settings: TrackerSettings,
+        make_smoother: Callable[[float], PoseSmoother] | None = None, trail: int = TRAIL_LENGTH, detect_every: int = 1,
     ) -> int:
-        """Works through a video, or a folder of frames, and returns the number of problems.
+        """Works through a video, a folder of frames or a stream, and returns the number of problems.
 
         settings: TrackerSettings; make_smoother: called with the frames' rate, returns a PoseSmoother; None: joints as
-        they are; trail: its length in frames. Ctrl-C and SIGTERM end it after the frame at hand, all results
-        whole, by KeyboardInterrupt. Raises UserError where the clip cannot be read, or a result would replace it.
+        they are; trail: its length in frames; detect_every: one of so many frames is searched for people, and the boxes
+        of the others are the tracker's. Ctrl-C and SIGTERM end it after the frames at hand, all results whole: by
+        KeyboardInterrupt, but for a stream, which ends no other way. Raises UserError where the clip cannot be read, or
+        a result would replace it.
         """
-        with contextlib.closing(open_clip(place)) as clip:
-            paths = self._result_paths(Path(place))
+        if detect_every > 1 and not settings.carry_boxes:
+            raise UserError(f"--detect-every {detect_every}: without boxes carried by flow nobody is in between")
+        self.detect_every = detect_every
+        source = stream_of(path) or path
+        stop = StopSignals()
+        with contextlib.closing(open_clip(source, lambda: bool(stop.asked))) as clip:
+            paths = self._result_paths(clip.path if isinstance(source, Stream) else Path(path))
+            for line in clip.lines:
+                self.log.info(line)
+            self.find_people.prepare(*pictures_and_size(clip))
             make_folder(self.folder)
             self.predictor.warm_up()
+            self.clock.begin()
             tracker = PoseTracker(tracking_sigmas(self.skeleton), settings)
             smoother = make_smoother(clip.rate) if make_smoother else None
             drawing = TrackDrawing(self.skeleton, trail)
-            with _Results(paths, clip, self.skeleton, drawing) as results, StopSignals() as stop:
+            table = paths["jsonl"].with_suffix(".csv").name
+            inputs = (None if isinstance(source, Stream) else path, self.find_people.path)
+            self._extras = ExtraResults(self.extra, self.folder, table, self.skeleton, inputs)
+            with TrackResults(paths, clip, self.skeleton, drawing) as results, self._extras, stop:
                 self._follow(clip, tracker, smoother, results, stop)
-            self._conclude(clip, results, paths)
-        if stop.asked:
+            self._conclude(clip, results, [*paths.values(), *self._extras.paths])
+        if stop.asked and not clip.live:
             raise stopped(f"interrupted after {self.frames} frames, which are saved", stop.asked)
         return self.problems
 
     def time_line(self) -> str:
         """Where the time went, in words."""
-        seconds = self.clock.seconds
-        parts = [f"{part} {1000 * seconds[part] / max(1, self.frames):.1f}" for part in PARTS if part in seconds]
-        return f"=> milliseconds per frame, after a warm-up: {', '.join(parts)} ({self.frames} frames)"
+        said = self.clock.line(PARTS, self.frames)
+        return f"=> milliseconds per frame, after a warm-up: {said} ({self.frames} frames)"
 
     def _follow(
-        self, clip: VideoFile | FrameFolder, tracker: PoseTracker, smoother: PoseSmoother | None, results: _Results,
+        self, clip: Video, tracker: PoseTracker, smoother: PoseSmoother | None, results: TrackResults,
         stop: StopSignals,
     ) -> None:
-        threshold, expected = tracker.settings.joint_threshold, 0
-        with progress_bar(clip.count or None, clip.path.name) as bar:
-            for frame in self._read(clip, stop):
-                for _ in range(expected, clip.place - 1):
-                    tracker.skip()
-                expected = clip.place
-                tracked = self._track(frame, tracker)
-                joints, shown = tracked.keypoints, tracked.scores >= threshold
-                if smoother:
-                    joints = smoother.smooth(tracked.identities, joints, shown)
+        with contextlib.ExitStack() as stack:
+            bar = stack.enter_context(progress_bar(clip.count or None, clip.path.name))
+
+            def stage(items: Iterator[Seen]) -> Iterator[Seen]:
+                return items if clip.live else stack.enter_context(ahead(items))
+
+            found = stage(self._detected(stage(self._read(clip, stop))))
+            for seen in stage(self._tracked(found, tracker, smoother)):
                 with self.clock.part("draw"):
-                    picture = results.drawing.draw(frame.image, tracked, joints, shown)
+                    picture = results.drawing.draw(seen.frame.image, seen.people, seen.joints, seen.shown)
                 with self.clock.part("write"):
-                    results.write(frame, picture, tracked, joints, shown)
+                    results.write(seen, picture)
+                    self._extras.add(
+                        clip.path.stem, seen.frame, seen.people, seen.position - 1, seen.seconds, seen.joints
+                    )
                 self.frames += 1
                 bar.update()
 
-    def _read(self, clip: VideoFile | FrameFolder, stop: StopSignals) -> Iterator[Frame]:
+    def _read(self, clip: Video, stop: StopSignals) -> Iterator[Seen]:
         while not stop.asked:
             with self.clock.part("read"):
                 image = clip.read()
             if image is None:
                 return
-            yield frame_of(clip, image)
+            frame = frame_of(clip, image)
+            self.depth.look(frame)
+            yield Seen(frame, clip.position, clip.seconds)
 
-    def _track(self, frame: Frame, tracker: PoseTracker) -> Tracked:
-        with self.clock.part("boxes"):
-            try:
-                detected = self.find_people(frame)
-            except (UserError, RunError) as error:  # the frame goes through with carried boxes only
-                detected = NOBODY
-                self._bad_frames.append(error)
-        with self.clock.part("flow"):
-            people = tracker.propose(frame.image, detected)
-        (poses,) = self.predictor.predict_many([frame.image], [people.boxes])
-        with self.clock.part("match"):
-            return tracker.update(people, poses.keypoints, poses.scores)
+    def _detected(self, every: Iterator[Seen]) -> Iterator[Seen]:
+        for number, seen in enumerate(every):
+            if number % self.detect_every == 0:
+                with self.clock.part("boxes"):
+                    try:
+                        seen.people = self.find_people(seen.frame)
+                    except (UserError, RunError) as error:  # the frame goes through with carried boxes only
+                        self._bad_frames.append(error)
+            yield seen
 
-    def _result_paths(self, place: Path) -> dict[str, Path]:
-        name = place.resolve().name if place.is_dir() else place.stem
+    def _tracked(
+        self, every: Iterator[Seen], tracker: PoseTracker, smoother: PoseSmoother | None
+    ) -> Iterator[Seen]:
+        threshold, expected = tracker.settings.joint_threshold, 0
+        for seen in every:
+            for _ in range(expected, seen.position - 1):
+                tracker.skip()
+            expected = seen.position
+            with self.clock.part("flow"):
+                people = tracker.propose(seen.frame.image, seen.people)
+            (poses,) = self.predictor.predict_many([seen.frame.image], [people])
+            self.watch.add(poses.scores)
+            with self.clock.part("match"):
+                seen.people = tracker.update(poses)
+            seen.joints, seen.shown = seen.people.keypoints, seen.people.scores >= threshold
+            if smoother:
+                seen.joints = smoother.smooth(seen.people.identities, seen.joints, seen.shown, seen.seconds)
+            yield seen
+
+    def _result_paths(self, path: Path) -> dict[str, Path]:
+        name = path.resolve().name if path.is_dir() else path.stem
         paths = {kind: self.folder / f"{name}_track.{kind}" for kind in ("mp4", "jsonl", "json")}
-        inputs = [place, self.find_people.path]
-        for path in paths.values():
-            if path.resolve() in [Path(given).resolve() for given in inputs if given]:
-                raise UserError(f"{path} is one of the inputs: choose another --output")
+        inputs = [path, self.find_people.path]
+        for result in paths.values():
+            if result.resolve() in [Path(given).resolve() for given in inputs if given]:
+                raise UserError(f"{result} is one of the inputs: choose another --output")
         return paths
 
-    def _conclude(self, clip: VideoFile | FrameFolder, results: _Results, paths: Mapping[str, Path]) -> None:
+    def _conclude(self, clip: Video, results: TrackResults, paths: Sequence[Path]) -> None:
         people = pluralize(results.people, "person", "people")
-        names = ", ".join(str(path) for path in paths.values())
+        names = ", ".join(map(str, paths))
         self.log.info(f"=> {clip.path.name}: {self.frames} frames, {people}, saving {names}")
         if self._bad_frames:
             self._report(f"{pluralize(len(self._bad_frames), 'frame', 'frames')} of {clip.path}: {self._bad_frames[0]}")
-        if clip.missing():
-            self._report(f"{clip.path}: {clip.missing()} of its {clip.count} frames could not be read")
+        for note in (*results.notes, *clip.notes()):
+            self.log.info(f"=> {clip.path.name}: {note}")
+        for problem in filter(None, [clip.loss_line(), clip.problem]):
+            self._report(problem)
         if results.other_sizes:
             self._report(
                 f"{clip.path}: {results.other_sizes} of its frames not of the first one's size, "
                 f"{clip.size[0]}x{clip.size[1]}; drawn, they are scaled to it"
             )
+        for remark in (*self.find_people.remarks(), *self.watch.lines()):
+            self.log.info(remark)
         for complaint in (self.find_people.warning(), self._unused_boxes()):
             if complaint:
                 self._report(complaint)
@@ -162,7 +199,7 @@ class TrackApp:
     def _unused_boxes(self) -> str:
         used = self.find_people.used
         count = self.find_people.count
-        if used >= count:
+        if used >= count or self.detect_every > 1:  # those of the frames in between are not asked for
             return ""
         return f"{count - used} of {count} boxes of {self.find_people.path} are of no frame here"
 
@@ -172,71 +209,16 @@ class TrackApp:
 
 
 def run_tracking(
-    app: TrackApp, lines: Sequence[str], place: str | os.PathLike[str], settings: TrackerSettings, **options: Any
+    app: TrackApp, lines: Sequence[str], path: str | os.PathLike[str], settings: TrackerSettings, **options: Any
 ) -> None:
     """Runs a TrackApp as a script does: says `lines`, then the time, and exits with 1 where there were problems."""
     for line in lines:
         app.log.info(line)
     try:
-        problems = app.run(place, settings, **options)
+        problems = app.run(path, settings, **options)
     finally:
         if app.frames:
             app.log.info(app.time_line())
     if problems:
         app.log.info(f"=> {pluralize(problems, 'problem', 'problems')}")
         sys.exit(1)
-
-
-class _Results(contextlib.ExitStack):
-    """The three files of a clip. people: how many there were; other_sizes: frames not of the clip's size."""
-
-    def __init__(
-        self, paths: Mapping[str, Path], clip: VideoFile | FrameFolder, skeleton: Skeleton, drawing: TrackDrawing
-    ) -> None:
-        super().__init__()
-        self.paths, self.clip, self.skeleton, self.drawing = paths, clip, skeleton, drawing
-        self.people = self.other_sizes = self._annotations = 0
-
-    def __enter__(self) -> Self:
-        super().__enter__()
-        self._lines = self.enter_context(open(self.paths["jsonl"], "w", encoding="utf-8"))
-        self.callback(self._write_form)
-        self._video = self.enter_context(video_writer(self.paths["mp4"], self.clip.rate, self.clip.size))
-        return self
-
-    def write(self, frame: Frame, picture: np.ndarray, tracked: Tracked, joints: np.ndarray, shown: np.ndarray) -> None:
-        """Adds a frame: the drawn picture, and the Tracked people with the joints (N, K, 2) to save."""
-        if picture.shape[1::-1] != self.clip.size:
-            self.other_sizes += 1
-            picture = cv2.resize(picture, self.clip.size)
-        self._video.write(picture)
-        number = self.clip.place - 1
-        annotations = []
-        for row, identity in enumerate(tracked.identities.tolist()):
-            self._annotations += 1
-            person = {
-                "identity": identity, "joints": joints[row], "shown": shown[row], "scores": tracked.scores[row],
-                "box": tracked.boxes[row], "score": tracked.box_scores[row],
-            }  # fmt: skip
-            annotations.append(annotation_entry(number, self._annotations, person, self.skeleton))
-        self.people = max([self.people, *tracked.identities.tolist()])
-        height, width = frame.image.shape[:2]
-        name = frame.path.name if frame.number is None else f"{frame.path.stem}/{number:06d}.jpg"
-        image = {
-            "id": number, "frame_id": number, "file_name": name, "width": width, "height": height, "is_labeled": True,
-        }  # fmt: skip
-        line = {"frame": number, "seconds": round(number / self.clip.rate, 3)}
-        text = json.dumps(without_nan({**line, "image": image, "annotations": annotations}))
-        try:
-            self._lines.write(text + "\n")
-            self._lines.flush()  # it is there for whoever reads along
-        except OSError as error:
-            raise RunError(f"cannot write {self.paths['jsonl']}: {error.strerror or error}") from error
-
-    def _write_form(self) -> None:
-        self._lines.flush()
-        write_form(self.paths["json"], self._records, self.skeleton)
-
-    def _records(self) -> Iterator[Any]:
-        with open(self.paths["jsonl"], encoding="utf-8") as lines:
-            yield from map(json.loads, lines)

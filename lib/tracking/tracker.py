@@ -1,8 +1,9 @@
 """People followed through a video: section 3 of the paper, frame by frame.
 
 A frame takes two steps, with the pose network between them:
-    people = tracker.propose(image, detected)            # boxes: the detector's and those carried by flow
-    tracked = tracker.update(people, keypoints, scores)  # what the network sees in them, with identities
+    people = tracker.propose(image, detected)   # boxes: the detector's and those carried by flow
+    (poses,) = predictor.predict_many([image], [people])
+    tracked = tracker.update(poses)             # those who count, with identities
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from ..core.boxes import BOX_GROWTH, box_nms, box_of_joints, box_overlaps, cut_at_border
 from ..core.nms import oks_nms
-from ..inference.person_boxes import NOBODY, People
+from ..core.poses import NOBODY, Poses
 from .flow import FlowEstimator
 from .similarity import match_greedily, pose_similarity
 
@@ -68,22 +69,6 @@ METHODS = {
 }
 
 
-@dataclass(frozen=True)
-class Tracked:
-    """The N people of a frame who have an identity.
-
-    identities: (N,) int from 1 on; boxes (N, 4) x, y, width, height; box_scores (N,); keypoints (N, K, 2) pixels;
-    scores (N, K). rows: (N,) their places among the people that the frame proposed.
-    """
-
-    identities: np.ndarray
-    boxes: np.ndarray
-    box_scores: np.ndarray
-    keypoints: np.ndarray
-    scores: np.ndarray
-    rows: np.ndarray
-
-
 class PoseTracker:
     """Gives the people of one video their identities. Memory: the queue's poses and one small grey picture.
 
@@ -94,11 +79,11 @@ class PoseTracker:
         self.sigmas, self.settings = np.asarray(sigmas, dtype=np.float64), settings or TrackerSettings()
         self._flow = FlowEstimator(self.settings.flow, self.settings.flow_side)
         # the newest first, joints where they are now
-        self._queue: deque[Tracked] = deque(maxlen=self.settings.queue)
+        self._queue: deque[Poses] = deque(maxlen=self.settings.queue)
         self._last_identity = 0
 
-    def propose(self, image: np.ndarray, detected: People) -> People:
-        """Where to look for people in the next frame: the People that a detector found, and those carried by flow.
+    def propose(self, image: np.ndarray, detected: Poses) -> Poses:
+        """Where to look for people in the next frame: in the boxes that a detector found, and in those carried by flow.
 
         image: (H, W, 3) uint8 BGR. Of boxes that overlap the one with the best score stays; a carried box has the mean
         score of its joints. Boxes are cut at the picture's border.
@@ -107,7 +92,7 @@ class PoseTracker:
         flow = self._flow.advance(image)
         if flow:
             self._queue = deque((self._carried(past, flow) for past in self._queue), maxlen=settings.queue)
-        boxes, scores = [np.reshape(detected.boxes, (-1, 4))], [np.asarray(detected.scores, dtype=np.float64)]
+        boxes, scores = [detected.boxes], [detected.box_scores]
         if settings.carry_boxes and self._queue:
             past = self._queue[0]
             around = past.scores >= settings.carried_threshold
@@ -117,23 +102,23 @@ class PoseTracker:
         every_score = np.concatenate(scores)
         good = np.flatnonzero(inside & (every_score >= settings.box_threshold))
         keep = good[box_nms(every_box[good], every_score[good], settings.nms_threshold)]
-        return People(every_box[keep], every_score[keep]) if len(keep) else NOBODY
+        return Poses.in_boxes(every_box[keep], every_score[keep])
 
-    def update(self, people: People, keypoints: np.ndarray, scores: np.ndarray) -> Tracked:
-        """The Tracked of the frame that was proposed last.
+    def update(self, poses: Poses) -> Poses:
+        """The people of the frame that was proposed last, with their identities.
 
-        people: whose boxes the network has looked at; keypoints (N, K, 2) in picture pixels and scores (N, K): what it
-        found there; NaN joints do not count. Who shows too few joints, or is another one's double, is left out.
+        poses: the proposed people with the keypoints that the network found; NaN joints do not count. People who show
+        too few joints, or are another person's double, are left out.
         """
-        settings, count = self.settings, len(self.sigmas)
-        keypoints = np.asarray(keypoints, dtype=np.float64).reshape(-1, count, 2)
-        scores = np.asarray(scores, dtype=np.float64).reshape(-1, count)
+        settings = self.settings
+        count = len(self.sigmas)
+        keypoints = np.asarray(poses.keypoints, dtype=np.float64).reshape(-1, count, 2)
+        scores = np.asarray(poses.scores, dtype=np.float64).reshape(-1, count)
         scores = np.where(np.isfinite(keypoints).all(axis=2) & np.isfinite(scores), scores, 0.0)
         shown = scores >= settings.joint_threshold
         rows = np.flatnonzero(shown.sum(axis=1) >= settings.least_joints)
-        rows = rows[self._without_doubles(people.boxes[rows], keypoints[rows], scores[rows], people.scores[rows])]
-        nameless = np.zeros(len(rows), dtype=int)
-        now = Tracked(nameless, people.boxes[rows], people.scores[rows], keypoints[rows], scores[rows], rows)
+        now = replace(poses, keypoints=keypoints, scores=scores)[rows]
+        now = now[self._without_doubles(now)]
         now = replace(now, identities=self._identities(now))
         self._queue.appendleft(now)
         return now
@@ -141,24 +126,23 @@ class PoseTracker:
     def skip(self) -> None:
         """A frame went by that could not be read: its place in the queue stays empty."""
         count = len(self.sigmas)
-        nothing = np.zeros((0, 4)), np.zeros(0), np.zeros((0, count, 2)), np.zeros((0, count))
-        self._queue.appendleft(Tracked(np.zeros(0, dtype=int), *nothing, np.zeros(0, dtype=int)))
+        nobody = replace(NOBODY, keypoints=np.zeros((0, count, 2)), scores=np.zeros((0, count)))
+        self._queue.appendleft(nobody)
 
-    def _carried(self, past: Tracked, flow: Flow) -> Tracked:
+    def _carried(self, past: Poses, flow: Flow) -> Poses:
         boxes = past.boxes * np.tile(np.divide(flow.new_size, flow.size), 2)
         return replace(past, keypoints=flow.carry(past.keypoints), boxes=boxes)
 
-    def _without_doubles(
-        self, boxes: np.ndarray, keypoints: np.ndarray, scores: np.ndarray, box_scores: np.ndarray
-    ) -> list[int]:
+    def _without_doubles(self, poses: Poses) -> list[int]:
         """Indices of the poses that are no other one's double, in their order."""
-        poses, areas = _poses(keypoints, scores), boxes[:, 2:].prod(axis=1)
-        poses = np.where(np.isfinite(poses), poses, 0.0)
+        joints = _joints_with_scores(poses.keypoints, poses.scores)
+        joints = np.where(np.isfinite(joints), joints, 0.0)
+        areas = poses.boxes[:, 2:].prod(axis=1)
         threshold = self.settings.joint_threshold
-        shares = box_scores * _mean_score(scores, scores >= threshold)
-        return sorted(oks_nms(poses, shares, areas, self.settings.same_pose, self.sigmas, threshold))
+        pose_scores = poses.box_scores * _mean_score(poses.scores, poses.scores >= threshold)
+        return sorted(oks_nms(joints, pose_scores, areas, self.settings.same_pose, self.sigmas, threshold))
 
-    def _identities(self, now: Tracked) -> np.ndarray:
+    def _identities(self, now: Poses) -> np.ndarray:
         """(N,) those of the people now; unmatched people get the next number."""
         owners, similarity = self._compare(now)
         identities = match_greedily(similarity, owners, self.settings.least_similarity)
@@ -168,7 +152,7 @@ class PoseTracker:
                 identities[row] = self._last_identity
         return np.array(identities, dtype=int)
 
-    def _compare(self, now: Tracked) -> tuple[np.ndarray, np.ndarray]:
+    def _compare(self, now: Poses) -> tuple[np.ndarray, np.ndarray]:
         """(owners (M,), similarity (N, M)) of the people now and all poses in the queue, the newest first."""
         settings = self.settings
         if not self._queue:
@@ -181,11 +165,12 @@ class PoseTracker:
             return owners, box_overlaps(now.boxes, boxes)
         areas, other_areas = now.boxes[:, 2:].prod(axis=1), boxes[:, 2:].prod(axis=1)
         threshold = settings.joint_threshold
-        poses, others = _poses(now.keypoints, now.scores >= threshold), _poses(keypoints, scores >= threshold)
+        poses = _joints_with_scores(now.keypoints, now.scores >= threshold)
+        others = _joints_with_scores(keypoints, scores >= threshold)
         return owners, pose_similarity(poses, areas, others, other_areas, self.sigmas, settings.least_joints)
 
 
-def _poses(keypoints: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def _joints_with_scores(keypoints: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.concatenate([keypoints, scores[..., None]], axis=2)
 
 

@@ -10,11 +10,12 @@ import cv2
 import numpy as np
 
 from ..core.heatmap import get_max_preds
+from ..core.sides import side_of
 from ..core.transforms import get_affine_transform
 
 if TYPE_CHECKING:
     from ..config.schema import DebugConfig
-    from ..core.predictor import Poses
+    from ..core.poses import PersonHeatmaps
     from ..core.skeletons import Skeleton
 
 LEFT_COLOR, RIGHT_COLOR, MIDDLE_COLOR = (230, 150, 40), (60, 90, 240), (80, 200, 120)  # BGR
@@ -25,7 +26,7 @@ CROP_SIDE, HEATMAP_SIDE = 192, 64  # smaller ones are enlarged to about this man
 
 def side_color(name: str) -> tuple[int, int, int]:
     """BGR colour of a joint or limb end by its side: blue for left, red for right, green for the middle."""
-    return {"left": LEFT_COLOR, "right": RIGHT_COLOR}.get(name.partition("_")[0], MIDDLE_COLOR)
+    return {"left": LEFT_COLOR, "right": RIGHT_COLOR}.get(side_of(name), MIDDLE_COLOR)
 
 
 def draw_pose(
@@ -61,12 +62,11 @@ def draw_people(
     return image
 
 
-def overlay_heatmaps(image: np.ndarray, poses: Poses, unbiased: bool = False) -> np.ndarray:
-    """A copy of a picture (H, W, 3) with the heatmaps of its Poses over it, red where they are highest."""
+def overlay_heatmaps(image: np.ndarray, heatmaps: PersonHeatmaps, unbiased: bool = False) -> np.ndarray:
+    """A copy of a picture (H, W, 3) with its people's heatmaps over it, red where they are highest."""
     height, width = image.shape[:2]
     highest = np.zeros((height, width), np.float32)
-    assert poses.heatmaps is not None  # asked for with keep_heatmaps
-    for heatmap, center, scale in zip(poses.heatmaps, poses.centers, poses.scales, strict=True):
+    for heatmap, center, scale in zip(heatmaps.values, heatmaps.centers, heatmaps.scales, strict=True):
         matrix = get_affine_transform(center, scale, 0, heatmap.shape[::-1], unbiased=unbiased)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         np.maximum(highest, cv2.warpAffine(heatmap, matrix, (width, height), flags=flags), out=highest)
@@ -82,8 +82,8 @@ def make_grid(images: Sequence[np.ndarray], columns: int = GRID_COLUMNS, gap: in
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     grid = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, np.uint8)
-    for place, image in enumerate(images):
-        row, column = divmod(place, columns)
+    for index, image in enumerate(images):
+        row, column = divmod(index, columns)
         top, left = gap + row * (height + gap), gap + column * (width + gap)
         grid[top : top + height, left : left + width] = image
     return grid

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import colorsys
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from .poses import draw_pose
 
 if TYPE_CHECKING:
+    from ..core.poses import Poses
     from ..core.skeletons import Skeleton
 
 GOLDEN_RATIO = 0.618034  # of the circle of hues: numbers that follow each other have colours far apart
@@ -25,16 +26,6 @@ def identity_color(identity: int) -> tuple[int, int, int]:
     return round(255 * blue), round(255 * green), round(255 * red)
 
 
-class TrackedPeople(Protocol):
-    """The people of one frame: identities (N,), boxes (N, 4) x, y, width, height in pixels."""
-
-    @property
-    def identities(self) -> np.ndarray: ...
-
-    @property
-    def boxes(self) -> np.ndarray: ...
-
-
 class TrackDrawing:
     """Draws frame after frame; remembers where everybody's feet were in the last `length` frames.
 
@@ -46,8 +37,8 @@ class TrackDrawing:
         self._trails: dict[int, deque[Any]] = {}  # identity -> deque of (frame, point)
         self._frame = 0
 
-    def draw(self, image: np.ndarray, tracked: TrackedPeople, joints: np.ndarray, shown: np.ndarray) -> np.ndarray:
-        """A copy of a frame (H, W, 3) with its Tracked people; joints (N, K, 2) and shown (N, K): what to draw."""
+    def draw(self, image: np.ndarray, tracked: Poses, joints: np.ndarray, shown: np.ndarray) -> np.ndarray:
+        """A copy of a frame (H, W, 3) with its tracked people; joints (N, K, 2) and shown (N, K): what to draw."""
         image = image.copy()
         self._remember(tracked)
         self._draw_trails(image)
@@ -59,7 +50,7 @@ class TrackDrawing:
             _draw_number(image, str(identity), (left, top), color)
         return image
 
-    def _remember(self, tracked: TrackedPeople) -> None:
+    def _remember(self, tracked: Poses) -> None:
         self._frame += 1
         for identity, (left, top, width, height) in zip(tracked.identities.tolist(), tracked.boxes, strict=True):
             trail = self._trails.setdefault(identity, deque(maxlen=max(self.length, 1)))

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib.inference.person_boxes import FileBoxes, add_box_options, find_people_by
+from lib.inference.boxes.finders import FileBoxes
+from lib.inference.person_boxes import add_box_options, find_people_by
 from lib.utils.errors import UserError
 from lib.utils.media import Frame
 from lib.utils.parser import OneLineParser
@@ -34,7 +35,7 @@ def finder():
 def test_by_default_the_whole_picture_is_one_persons_box_and_the_line_says_so(finder):
     found = finder()
     people = found(frame())
-    assert people.boxes.tolist() == [[0, 0, 200, 100]] and people.scores.tolist() == [1]
+    assert people.boxes.tolist() == [[0, 0, 200, 100]] and people.box_scores.tolist() == [1]
     assert found.line == "=> the whole picture is taken as one person's box" and found.warning() == ""
 
 
@@ -64,6 +65,7 @@ def test_a_box_outside_the_picture_is_refused_with_the_pictures_size(finder, box
         (("--bbox", 1, 2, 3, 4, "--bbox-file", "x.json"), "not allowed with"),
         (("--detector", "x.onnx", "--bbox-thr", "nan"), "expected a finite number, got nan"),
         (("--detector", "x.onnx", "--detector-size", "320", "0"), "expected a whole number above 0, got 0"),
+        (("--detector", "x.onnx", "--detector-form", "yolov3"), "invalid choice: 'yolov3'"),
         (("--detector", "x.onnx", "--detector-std", "1", "0", "1"), "expected a number above 0, got 0"),
     ],
 )
@@ -74,9 +76,24 @@ def test_options_that_cannot_be_are_one_line(finder, capsys, words, said):
     assert ended.value.code == 2 and said in error and error.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [("--person-label", 1), ("--detector-rgb",), ("--detector-mean", 1, 2, 3)])
+@pytest.mark.parametrize(
+    "words", [("--person-label", 1), ("--detector-rgb",), ("--detector-mean", 1, 2, 3), ("--detector-form", "yolo")]
+)
 def test_an_option_of_a_detector_without_one_is_refused(finder, words):
     with pytest.raises(UserError, match=f"{words[0]} requires --detector: give --detector"):
+        finder(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--bbox-format", "xyxy"), "--bbox-format requires --bbox or --bbox-file"),
+        (("--bbox-unit", "share", "--detector", "x.onnx"), "--bbox-unit requires --bbox or --bbox-file"),
+        (("--person-label", "cat", "--detector", "x.onnx"), "--person-label cat: a detector's labels are numbers"),
+    ],
+)
+def test_options_that_say_nothing_are_refused(finder, words, said):
+    with pytest.raises(UserError, match=said):
         finder(*words)
 
 
@@ -105,7 +122,7 @@ def test_a_files_boxes_go_to_the_pictures_they_name(write):
         0.3,
     )  # fmt: skip
     people = found(frame())
-    assert people.boxes.tolist() == [[10, 20, 30, 40], [1, 2, 3, 4]] and people.scores.tolist() == [0.9, 0.5]
+    assert people.boxes.tolist() == [[10, 20, 30, 40], [1, 2, 3, 4]] and people.box_scores.tolist() == [0.9, 0.5]
     assert found(frame("cat.jpg")).boxes.tolist() == [[5, 6, 7, 8]]
     assert found(frame("dog.png")).boxes.tolist() == [[9, 9, 9, 9]]
     assert found(frame("clip.mp4", 3)).boxes.tolist() == [[2, 2, 2, 2]]
@@ -122,6 +139,9 @@ def test_what_is_left_out_of_a_file_is_said(write, finder):
         f"=> 2 boxes from {path}; left out: 1 of another category, 1 of no area, 1 below the score 0.3"
     )
     assert finder("--bbox-file", path, "--bbox-thr", 0).line.startswith("=> 3 boxes")
+    assert finder("--bbox-file", path).remarks() == []
+    (remark,) = finder("--bbox-file", path, "--bbox-thr", 1.5).remarks()
+    assert remark.endswith("no box is used; left out: 1 of another category, 1 of no area, 3 below the score 1.5")
 
 
 def test_a_file_that_names_none_of_the_pictures_is_complained_of(write):
@@ -171,7 +191,11 @@ def test_a_detectors_options_reach_it(finder, tmp_path):
     words = ["--person-label", 2, "--detector-size", 20, 10, "--detector-mean", 1, 2, 3, "--detector-std", 4, 5, 6]
     found = finder("--detector", path, *words, "--detector-rgb", "--bbox-thr", 0.4)
     people = found(frame())
-    assert people.boxes.tolist() == [[0, 0, 80, 80]] and people.scores.tolist() == [0.5]
+    assert people.boxes.tolist() == [[0, 0, 80, 80]] and people.box_scores.tolist() == [0.5]
     settings = found.detector.settings
     assert (settings.mean, settings.deviation, settings.color_rgb) == ([1, 2, 3], [4, 5, 6], True)
-    assert found.line == f"=> boxes from {path}, score >= 0.4, runs on CPUExecutionProvider"
+    assert found.line == (
+        f"=> boxes from {path}, score >= 0.4, runs on CPUExecutionProvider; form mmdeploy, input 20x10, letterbox at "
+        "the top left, RGB minus (1, 2, 3) over (4, 5, 6)"
+    )
+    assert finder("--detector", path, "--detector-form", "mmdeploy").detector.person_label == 0

@@ -11,13 +11,16 @@ import pytest
 from clips import write_video
 from disk import full_disk
 
+from lib.core.poses import NOBODY, Poses
 from lib.core.predictor import PosePredictor, PoseSettings
 from lib.core.skeletons import Skeleton
-from lib.inference.person_boxes import NOBODY, FileBoxes, GivenBoxes, People, PeopleFinder, WholePicture
-from lib.inference.pose_app import MAX_FRAMES, PoseApp, in_groups, run_app
+from lib.inference.batches import MAX_FRAMES, in_groups
+from lib.inference.boxes.finders import FileBoxes, GivenBoxes, PeopleFinder, WholePicture
+from lib.inference.extra_results import ExtraSettings
+from lib.inference.pose_app import PoseApp, run_app
 from lib.inference.pose_results import ResultSettings
 from lib.utils.errors import ItemError, RunError, UserError
-from lib.utils.media import Frame, VideoFile
+from lib.utils.media import Frame, VideoFile, VideoWriter
 
 SKELETON = Skeleton("three", ("top", "left_end", "right_end"), limbs=(("top", "left_end"),))
 
@@ -85,7 +88,7 @@ def test_joints_below_the_threshold_are_not_drawn(app, picture, tmp_path):
 def test_the_score_of_a_person_counts_in_the_boxs(app, picture, tmp_path):
     class Unsure(PeopleFinder):
         def __call__(self, frame):
-            return People(np.array([[0, 0, 30, 30.0]]), np.array([0.5]))
+            return Poses.in_boxes([[0, 0, 30, 30]], [0.5])
 
     app(Unsure()).run([picture()])
     (entry,) = json.loads((tmp_path / "out" / "a_pose.json").read_text())
@@ -98,6 +101,43 @@ def test_heatmaps_are_saved_over_the_picture_where_asked_for(app, picture, tmp_p
     overlay = cv2.imread(str(tmp_path / "out" / "a_heatmaps.jpg")).astype(int)
     assert overlay[60, 60, 2] > 140 > overlay[60, 60, 0]  # red at the joint of 0.9
     assert np.abs(overlay[200, 200] - 90).max() < 8  # and as it was where none is
+
+
+def test_one_table_and_the_crops_of_all_pictures_and_videos_are_saved_where_asked_for(app, picture, tmp_path, caplog):
+    write_video(tmp_path / "c.mp4", count=3)
+    paths = [picture("a.png"), picture("b.png"), tmp_path / "c.mp4"]
+    extra = ExtraSettings(save_csv=True, save_crops=True)
+    assert app(extra=extra).run(paths) == 0
+    table = tmp_path / "out" / f"{tmp_path.name}_pose.csv"
+    lines = [line.split(",") for line in table.read_text().splitlines()]
+    assert len(lines) == 1 + 5 * 3 and [line[1] for line in lines[-3:]] == ["2"] * 3
+    assert float(lines[-1][2]) == pytest.approx(2 / VideoFile(paths[2]).rate, abs=1e-3)
+    names = ["a_person1.jpg", "b_person1.jpg", *(f"c_00000{number}_person1.jpg" for number in range(3))]
+    assert sorted(path.name for path in (tmp_path / "out" / "crops").iterdir()) == names
+    assert caplog.messages[-1] == f"=> saving {table}, {tmp_path / 'out' / 'crops'}"
+    app(extra=extra).run(paths[:1])
+    assert (tmp_path / "out" / "a_pose.csv").exists()
+
+
+def test_boxes_that_cannot_be_meant_are_refused_before_anything_is_written(app, picture, tmp_path):
+    write_video(tmp_path / "c.mp4", count=3)
+    size = VideoFile(tmp_path / "c.mp4").size
+    for path, (width, height) in ((picture(), (80, 60)), (tmp_path / "c.mp4", size)):
+        boxes = GivenBoxes([(width * 0.6, height * 0.4, width * 0.99, height * 0.9)])
+        with pytest.raises(UserError, match="--bbox: the box reaches far beyond .* give --bbox-format xyxy"):
+            app(boxes).run([path])
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_likely_wrong_is_said_and_is_no_problem(app, picture, caplog):
+    class Remarking(WholePicture):
+        def remarks(self):
+            return ["=> the boxes are odd"]
+
+    unsure = app(Remarking(), network=lambda crops: run(crops) * 0.3)
+    assert unsure.run([picture()]) == 0
+    remarks = caplog.messages[-2:]
+    assert remarks[0] == "=> the boxes are odd" and "the keypoints' scores are low" in remarks[1]
 
 
 def test_nobody_is_no_error(app, picture, tmp_path):
@@ -122,6 +162,17 @@ def test_persons_of_several_pictures_share_batches(app, picture, tmp_path):
     app(boxes, batch_size=6, network=counting).run(paths)
     assert sizes == [1, 6, 6]  # the first is the warm-up
     assert len(results_of(tmp_path)) == 8
+
+
+def test_the_first_picture_that_uses_few_of_its_16_bits_is_named(app, picture, tmp_path, caplog):
+    paths = [picture("8.png")]
+    for name, peak in (("whole.png", 60000), ("twelve.png", 4095), ("ten.png", 1023)):
+        cv2.imwrite(str(tmp_path / name), np.full((60, 80), peak, np.uint16))
+        paths.append(tmp_path / name)
+    assert app().run(paths) == 0
+    (line,) = [line for line in caplog.messages if "16 bits" in line]
+    assert line.startswith(f"=> WARNING: {tmp_path / 'twelve.png'} has 16 bits a channel, but no value above 4095")
+    assert "brighter than 15 of 255" in line
 
 
 def test_a_bad_picture_among_others_is_reported_and_left_out(app, picture, tmp_path, caplog):
@@ -216,7 +267,7 @@ class EveryOther(PeopleFinder):
     """A person in every other frame."""
 
     def __call__(self, frame):
-        return NOBODY if frame.number % 2 else People(np.array([[8, 8, 30, 30.0]]), np.ones(1))
+        return NOBODY if frame.number % 2 else Poses.in_boxes([[8, 8, 30, 30]])
 
 
 def test_a_video_gives_a_video_and_a_line_a_frame(app, tmp_path, caplog):
@@ -256,9 +307,14 @@ def test_frames_that_the_detector_fails_with_go_through_without_people(app, tmp_
 
 
 def test_a_video_that_cannot_be_written_is_left_out(app, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("lib.utils.media.LONGEST_VIDEO_SIDE", 64)
+    def failing(self, *arguments):
+        if self.size[0] > 60:
+            raise ValueError("too large for me")
+        return add(self, *arguments)
+
     paths = [write_video(tmp_path / "a.mp4", count=2), write_video(tmp_path / "b.mp4", count=2)]
-    monkeypatch.setattr("lib.utils.media.LONGEST_VIDEO_SIDE", 60)
+    add = VideoWriter._add_film
+    monkeypatch.setattr(VideoWriter, "_add_film", failing)
     with pytest.raises(ItemError, match="a_pose.mp4 cannot be written"):
         app().run(paths[:1])
     paths.append(write_video(tmp_path / "small.mp4", count=2, size=(32, 32)))
@@ -330,7 +386,7 @@ def test_an_interrupted_video_leaves_nothing(app, tmp_path):
 
 def found(*counts, side=1):
     image = np.zeros((side, side, 3), np.uint8)
-    return [(Frame(image, Path("x")), People(np.zeros((count, 4)), np.zeros(count))) for count in counts]
+    return [(Frame(image, Path("x")), Poses.in_boxes(np.zeros((count, 4)))) for count in counts]
 
 
 @pytest.mark.parametrize(

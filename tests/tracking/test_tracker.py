@@ -1,10 +1,12 @@
 """Following drawn blobs: each "person" is a patch of grain that moves over a still ground."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
-from lib.inference.person_boxes import NOBODY, People
+from lib.core.poses import NOBODY, Poses
 from lib.tracking.tracker import METHODS, PoseTracker, TrackerSettings
 
 SIZE = (320, 180)
@@ -31,7 +33,7 @@ def draw(*corners):
 
 def people_at(*corners, scores=None):
     boxes = [[x, y, 30, 60] for x, y in corners]
-    return People(np.reshape(boxes, (-1, 4)).astype(float), np.ones(len(boxes)) if scores is None else scores)
+    return Poses.in_boxes(boxes, scores)
 
 
 def poses_in(people):
@@ -39,12 +41,12 @@ def poses_in(people):
     x, y, width, height = people.boxes.T
     corners = [(x, y), (x + width, y), (x, y + height), (x + width, y + height), (x + width / 2, y + height / 2)]
     keypoints = np.stack([np.stack(corner, axis=1) for corner in corners], axis=1)
-    return keypoints.reshape(-1, 5, 2), np.full((len(people.boxes), 5), 0.9)
+    return replace(people, keypoints=keypoints, scores=np.full((len(people), 5), 0.9))
 
 
 def step(tracker, picture, detected):
     people = tracker.propose(picture, detected)
-    return tracker.update(people, *poses_in(people))
+    return tracker.update(poses_in(people))
 
 
 def test_two_people_who_walk_keep_their_numbers():
@@ -63,9 +65,9 @@ def test_who_the_detector_misses_goes_on_by_a_carried_box():
     people = tracker.propose(draw((106, 52)), NOBODY)
     # 30 x 60 grown by 15%, moved by (6, 2)
     np.testing.assert_allclose(people.boxes, [[103.75, 47.5, 34.5, 69]], atol=2)
-    np.testing.assert_allclose(people.scores, [0.9])
-    keypoints, scores = SHAPE[None] + (106, 52), np.full((1, 5), 0.9)
-    assert tracker.update(people, keypoints, scores).identities.tolist() == [1]
+    np.testing.assert_allclose(people.box_scores, [0.9])
+    poses = replace(people, keypoints=SHAPE[None] + (106, 52), scores=np.full((1, 5), 0.9))
+    assert tracker.update(poses).identities.tolist() == [1]
 
 
 def test_a_box_that_is_carried_and_detected_is_one_person():
@@ -88,7 +90,7 @@ def test_the_queue_brings_back_who_was_hidden(method, expected):
         step(tracker, draw((100, 50)), people_at((100, 50)))
     for _ in range(5):
         people = tracker.propose(draw(), NOBODY)
-        tracker.update(NOBODY, np.zeros((0, 5, 2)), np.zeros((0, 5)))  # the network sees nobody there
+        tracker.update(NOBODY)  # the network sees nobody there
         assert len(people.boxes) <= 1
     assert step(tracker, draw((102, 50)), people_at((102, 50))).identities.tolist() == [expected]
 
@@ -98,7 +100,7 @@ def test_who_is_hidden_for_longer_than_the_queue_is_new():
     step(tracker, draw((100, 50)), people_at((100, 50)))
     for _ in range(10):
         tracker.propose(draw(), NOBODY)
-        tracker.update(NOBODY, np.zeros((0, 5, 2)), np.zeros((0, 5)))
+        tracker.update(NOBODY)
     assert step(tracker, draw((100, 50)), people_at((100, 50))).identities.tolist() == [2]
 
 
@@ -116,32 +118,33 @@ def test_low_boxes_and_joints_are_dropped():
     tracker = PoseTracker(SIGMAS)
     people = tracker.propose(draw((100, 50)), people_at((100, 50), (200, 50), scores=[0.5, 0.49]))
     assert people.boxes[:, 0].tolist() == [100]
-    keypoints, scores = poses_in(people)
-    scores[0, :3] = 0.39  # two joints are left, fewer than least_joints
-    assert len(tracker.update(people, keypoints, scores).identities) == 0
+    poses = poses_in(people)
+    poses.scores[0, :3] = 0.39  # two joints are left, fewer than least_joints
+    assert len(tracker.update(poses)) == 0
 
 
 def test_joints_of_nan_do_not_show_and_do_not_spread():
     tracker = PoseTracker(SIGMAS, TrackerSettings(carry_boxes=False))
     for shift in (0, 4, 8):
         people = tracker.propose(draw((100 + shift, 50)), people_at((100 + shift, 50)))
-        keypoints, scores = poses_in(people)
-        keypoints[0, 0] = np.nan
-        scores[0, 1] = np.nan
-        tracked = tracker.update(people, keypoints, scores)
+        poses = poses_in(people)
+        poses.keypoints[0, 0] = np.nan
+        poses.scores[0, 1] = np.nan
+        tracked = tracker.update(poses)
         assert tracked.identities.tolist() == [1] and tracked.scores[0, :2].tolist() == [0, 0]
-    everything = np.full((1, 5, 2), np.nan)
     people = tracker.propose(draw((112, 50)), people_at((112, 50)))
-    assert len(tracker.update(people, everything, np.ones((1, 5))).identities) == 0
+    unknown = replace(people, keypoints=np.full((1, 5, 2), np.nan), scores=np.ones((1, 5)))
+    assert len(tracker.update(unknown)) == 0
 
 
 def test_two_poses_on_one_person_are_one():
     tracker = PoseTracker(SIGMAS)
-    people = People(np.array([[100.0, 50, 30, 60], [100, 50, 60, 60]]), np.array([0.7, 0.9]))
-    people = tracker.propose(draw((100, 50)), people)
+    detected = Poses.in_boxes([[100, 50, 30, 60], [100, 50, 60, 60]], [0.7, 0.9])
+    people = tracker.propose(draw((100, 50)), detected)
     keypoints = np.stack([SHAPE, SHAPE + 0.5]) + (100, 50)
-    tracked = tracker.update(people, keypoints, np.full((2, 5), 0.9))
-    assert tracked.identities.tolist() == [1] and tracked.rows.tolist() == [0]
+    tracked = tracker.update(replace(people, keypoints=keypoints, scores=np.full((2, 5), 0.9)))
+    assert tracked.identities.tolist() == [1]
+    np.testing.assert_array_equal(tracked.keypoints, keypoints[:1])
     assert tracked.boxes[0, 2] == 60  # the one with the better box
 
 
@@ -161,11 +164,11 @@ def test_a_frame_of_another_size_goes_on():
     picture = draw((100, 50))
     step(tracker, picture, people_at((100, 50)))
     large = cv2.resize(picture, (640, 360))
-    people = tracker.propose(large, People(np.array([[200.0, 100, 60, 120]]), np.ones(1)))
-    assert tracker.update(people, *poses_in(people)).identities.tolist() == [1]
+    people = tracker.propose(large, Poses.in_boxes([[200, 100, 60, 120]]))
+    assert tracker.update(poses_in(people)).identities.tolist() == [1]
 
 
 def test_nobody_at_all_is_fine():
     tracker = PoseTracker(SIGMAS)
     for _ in range(3):
-        assert len(step(tracker, GROUND, NOBODY).identities) == 0
+        assert len(step(tracker, GROUND, NOBODY)) == 0

@@ -1,7 +1,7 @@
 import numpy as np
 
+from lib.core.poses import NOBODY, Poses
 from lib.core.skeletons import Skeleton
-from lib.tracking.tracker import Tracked
 from lib.visualization.tracks import TrackDrawing, identity_color
 
 PAIR = Skeleton("pair", ("left_hand", "right_hand"), limbs=(("left_hand", "right_hand"),))
@@ -10,7 +10,7 @@ PAIR = Skeleton("pair", ("left_hand", "right_hand"), limbs=(("left_hand", "right
 def tracked(identity, left):
     joints = np.array([[[left + 5.0, 40.0], [left + 15.0, 60.0]]])
     box = np.array([[left, 30.0, 20, 40]])
-    return Tracked(np.array([identity]), box, np.ones(1), joints, np.ones((1, 2)), np.zeros(1))
+    return Poses(box, np.ones(1), joints, np.ones((1, 2)), np.array([identity]))
 
 
 def draw(drawing, *people):
@@ -39,9 +39,8 @@ def test_trails_fade_and_end_and_are_forgotten():
         picture = draw(drawing, tracked(1, float(left)))
     row = picture[69:72].max(axis=(0, 2))
     assert row[35] < row[95] and row[35] > 0  # old steps are darker
-    nobody = Tracked(*(np.zeros(shape) for shape in ((0,), (0, 4), (0,), (0, 2, 2), (0, 2), (0,))))
     for _ in range(9):
-        picture = draw(drawing, nobody)
+        picture = draw(drawing, NOBODY)
     assert not picture.any() and drawing._trails == {}
 
 
