@@ -5,15 +5,17 @@ from functools import partial
 
 import _init_paths  # noqa: F401
 
-from lib.config.cli import config_from, make_parser
+from lib.config.cli import make_parser, run_place
 from lib.config.schema import Config
+from lib.deploy.runtimes import RUNTIME_FLAGS, add_runtime_options
 from lib.utils.runtime import run_script
+from lib.zoo.experiment import experiment_of
 
 
 def parse_arguments() -> tuple[argparse.Namespace, Config]:
-    parser = make_parser(__doc__)
+    parser = make_parser(__doc__, by_name=True)
     on_or_off = argparse.BooleanOptionalAction
-    about = "weights (.pdparams), a checkpoint (.pdckpt), or .onnx"
+    about = "weights (.pdparams), a checkpoint (.pdckpt), .onnx, or a name of fetch.py --list"
     parser.add_argument("--model-file", "--model", metavar="FILE", help=about)
     parser.add_argument("--flip-test", action=on_or_off, help="average with the mirrored picture (TEST.FLIP_TEST)")
     parser.add_argument("--post-process", action=on_or_off, help="refine the highest pixel as TEST.DECODE says")
@@ -26,7 +28,12 @@ def parse_arguments() -> tuple[argparse.Namespace, Config]:
     )
     about = "PoseTrack18: score these tracks, a file of track.py or a folder of them, instead of running a network"
     parser.add_argument("--track-file", metavar="PATH", help=about)
+    about = "also write report/index.html into the run folder: errors by kind, intervals, pictures (see report.py)"
+    parser.add_argument("--report", action="store_true", help=about)
+    add_runtime_options(parser, None)
     arguments = parser.parse_intermixed_args()
+    if arguments.report and arguments.track_file:
+        parser.error("--report is for poses; --track-file has none that it can compare")
     if arguments.pred_file and arguments.track_file:
         parser.error("--pred-file and --track-file are different things to score: give one")
     if arguments.coco_bbox_file:  # asking for a file of detected boxes is asking for detected boxes
@@ -34,7 +41,7 @@ def parse_arguments() -> tuple[argparse.Namespace, Config]:
     flags = [("model_file", "TEST.MODEL_FILE"), ("flip_test", "TEST.FLIP_TEST")]
     flags += [("post_process", "TEST.POST_PROCESS"), ("shift_heatmap", "TEST.SHIFT_HEATMAP")]
     flags += [("use_detect_bbox", "TEST.USE_GT_BBOX"), ("coco_bbox_file", "TEST.COCO_BBOX_FILE")]
-    return arguments, config_from(arguments, "TEST.BATCH_SIZE", flags)
+    return arguments, experiment_of(arguments, "TEST.BATCH_SIZE", [*flags, *RUNTIME_FLAGS])
 
 
 def main() -> None:
@@ -49,6 +56,10 @@ def main() -> None:
         from lib.inference.build import open_network
 
         validate_network(config, arguments.cfg, partial(open_network, config, gpu_asked=arguments.gpus is not None))
+    if arguments.report:
+        from lib.analysis.report import report_run
+
+        report_run(config, run_place(config, arguments.cfg), arguments.pred_file)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.heatmap import DECODERS
 from ..core.skeletons import Skeleton, pair_problem
-from ..utils.errors import UserError
+from ..utils.errors import UserError, whole_reason
 from ..utils.files import short_repr
 from ..utils.image import MEAN, STD
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from .session import Session
 
 METADATA_KEY = "simple_baselines_pose"
+OPSETS = range(13, 22)  # of exported files: from 13 on 8 bits per channel; up to 21 was tried
+DEFAULT_OPSET = 17  # the newest that ONNX Runtime 1.12 and TensorRT 8.6 read; OpenCV 5.0 was tried and does
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,13 @@ def from_json(text: str) -> ModelMetadata:
     except UserError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise UserError(f"the model's metadata cannot be read ({type(error).__name__}: {str(error)[:200]})") from error
+        reason = f"{type(error).__name__}: {whole_reason(error)}"
+        raise UserError(f"the model's metadata cannot be read ({reason})") from error
 
 
-def read_metadata(session: onnxruntime.InferenceSession, path: str | os.PathLike[str]) -> ModelMetadata | None:
-    """The ModelMetadata of an ONNX Runtime session's file at `path`, None where it has none; raises as `from_json`."""
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+def read_metadata(session: Session, path: str | os.PathLike[str]) -> ModelMetadata | None:
+    """The ModelMetadata of a session's file at `path`, None where it has none; raises as `from_json`."""
+    text = session.metadata.get(METADATA_KEY)
     try:
         return from_json(text) if text else None
     except UserError as error:

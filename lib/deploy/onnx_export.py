@@ -1,34 +1,30 @@
-"""Exports a Paddle pose network to ONNX, with metadata, and compares both. Needs onnx and paddle2onnx."""
+"""Exports a Paddle pose network to ONNX, with metadata, and compares both. Needs onnx."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
-import paddle
 
 from ..config.config import dump_config
 from ..core.heatmap import heatmap_size_of
 from ..core.predictor import predict_heatmaps
 from ..utils.errors import RunError
-from .model_metadata import METADATA_KEY, ModelMetadata
-from .onnx_graph import INPUT, Graph, fold_batch_norms
+from .model_metadata import ModelMetadata
+from .onnx_graph import write_graph
 from .onnx_network import OnnxRun
+from .onnx_writer import network_graph
 
 if TYPE_CHECKING:
+    import paddle
+
     from ..config.schema import Config
     from ..core.predictor import Run
+    from .onnx_graph import Graph
 
-PRODUCER, PRODUCER_VERSION = "paddle-simple-baselines", "0.1.0"  # as in pyproject.toml
 TOLERANCE = 1e-4  # of the heatmaps' maximum
 
 
@@ -72,61 +68,15 @@ class ExportSettings:
         )
 
 
-def convert(network: paddle.nn.Layer, opset: int) -> tuple[Graph, int]:
-    """(Graph, how many BatchNorms were folded) of a Paddle network in evaluation mode.
-
-    paddle2onnx is asked for the bytes of the file, not for the file: only with a file name it goes on to an optimizer,
-    whose package (polygraphy) installs others while it runs.
-    Raises RunError where paddle2onnx cannot convert it.
-    """
-    spec = paddle.static.InputSpec([None, 3, None, None], "float32", INPUT)
-    with TemporaryDirectory() as folder:
-        try:
-            with _silence():
-                import paddle2onnx
-
-                paddle.jit.save(network, str(Path(folder) / "network"), input_spec=[spec])
-                (program,) = [path for path in Path(folder).iterdir() if path.suffix in (".json", ".pdmodel")]
-                content = paddle2onnx.export(
-                    str(program), str(program.with_suffix(".pdiparams")), opset_version=opset,
-                    auto_upgrade_opset=False, verbose=False,
-                )  # fmt: skip
-        except (Exception, SystemExit) as error:  # paddle2onnx ends the process where it cannot go on
-            reason = " ".join(str(error).split())[:200]
-            raise RunError(f"paddle2onnx cannot convert the network at opset {opset}: {reason}") from error
-    graph = Graph(onnx.load_from_string(content))
-    if graph.opset != opset:
-        raise RunError(f"paddle2onnx made a file of opset {graph.opset}, not {opset}")
-    folded = fold_batch_norms(graph)
-    graph.number_names()
-    return graph, folded
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Nothing is said, by Python or by C++: paddle2onnx tells of each step, and in two colours."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = [os.dup(number) for number in (1, 2)]
-    with open(os.devnull, "w") as nowhere:
-        try:
-            for number in (1, 2):
-                os.dup2(nowhere.fileno(), number)
-            yield
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for number, copy in enumerate(saved, start=1):
-                os.dup2(copy, number)
-                os.close(copy)
+def exported_graph(network: paddle.nn.Layer, style: str, opset: int) -> Graph:
+    """The Graph of a PoseResNet with the weights that it has; style: MODEL.STYLE."""
+    weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    return network_graph(weights, style, opset)
 
 
 def write_model(graph: Graph, settings: ExportSettings, path: str | os.PathLike[str]) -> None:
     """Writes a Graph as an ONNX file with its metadata."""
-    model = graph.to_model(*settings.shapes())
-    model.producer_name, model.producer_version = PRODUCER, PRODUCER_VERSION
-    onnx.helper.set_model_props(model, {METADATA_KEY: settings.metadata().to_json()})
-    Path(path).write_bytes(model.SerializeToString())
+    write_graph(graph, settings.metadata(), path, *settings.shapes())
 
 
 def trial_sizes(settings: ExportSettings) -> list[tuple[int, tuple[int, int]]]:

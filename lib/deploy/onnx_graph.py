@@ -1,84 +1,53 @@
-"""Rewrites an ONNX graph: folds BatchNorm into convolutions, adds the flip test.
+"""A network as an ONNX graph that is written, rewritten and read again: nodes, constants, the flip test.
 
-Needs onnx, which export.py alone does; no Paddle.
+Needs onnx; no Paddle.
 """
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx.helper import make_node, make_tensor_value_info
+from onnx.helper import make_node, make_opsetid, make_tensor_value_info
 from onnx.numpy_helper import from_array, to_array
-from onnx.reference import ReferenceEvaluator
+
+from .model_metadata import METADATA_KEY
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
+    from .model_metadata import ModelMetadata
 
 INPUT, OUTPUT = "input", "heatmaps"
-# What paddle2onnx leaves between a constant and its use. Not DequantizeLinear: weights of 8 bits are to stay such
-FOLDED = ("Constant", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Cast")
+PRODUCER, PRODUCER_VERSION = "paddle-simple-baselines", "0.1.0"  # as in pyproject.toml
 PAST_THE_FIRST = -(2**31)  # where a Slice ends that runs backwards: the first element is in it
 
 
 class Graph:
-    """The nodes of a model with one input and one output, in order, and its constants {name: array}.
+    """The nodes of a network from INPUT to OUTPUT, in order, and its constants {name: array}; opset: their version."""
 
-    Input and output are renamed to INPUT and OUTPUT; `to_model` makes a model of what the graph has become.
-    """
+    def __init__(self, nodes: Sequence[NodeProto], arrays: Mapping[str, np.ndarray], opset: int) -> None:
+        self.nodes, self.arrays, self.opset = list(nodes), dict(arrays), opset
 
-    def __init__(self, model: onnx.ModelProto) -> None:
-        self.model, self.nodes = model, []
-        self.arrays = {tensor.name: to_array(tensor) for tensor in model.graph.initializer}
-        for node in model.graph.node:
-            if node.op_type in FOLDED and all(name in self.arrays for name in node.input):
-                given = {name: self.arrays[name] for name in node.input}
-                results: Any = ReferenceEvaluator(node).run(None, given)
-                self.arrays.update(zip(node.output, results, strict=True))
-            else:
-                self.nodes.append(copy.deepcopy(node))
-        # files of the first ONNX versions list weights among the inputs
-        (picture,) = [item.name for item in model.graph.input if item.name not in self.arrays]
-        (heatmaps,) = [item.name for item in model.graph.output]
-        self._drop_identities(heatmaps)
-        self.rename(picture, INPUT)
-        self.rename(heatmaps, OUTPUT)
-
-    def _drop_identities(self, output: str) -> None:
-        for node in [node for node in self.nodes if node.op_type == "Identity"]:
-            self.nodes.remove(node)
-            old, new = node.output[0], node.input[0]
-            self.rename(*((new, old) if old == output else (old, new)))
-
-    @property
-    def opset(self) -> int:
-        """The version of ONNX's own operators that the nodes are of."""
-        return next(entry.version for entry in self.model.opset_import if entry.domain in ("", "ai.onnx"))
+    @classmethod
+    def of_model(cls, model: ModelProto) -> Graph:
+        """The graph of a model that `to_model` made, or that was made of such a one."""
+        opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+        arrays = {tensor.name: to_array(tensor) for tensor in model.graph.initializer}
+        return cls([copy.deepcopy(node) for node in model.graph.node], arrays, opset)
 
     def rename(self, old: str, new: str) -> None:
         """Gives a value of the graph another name."""
         for node in self.nodes:
             for names in (node.input, node.output):
-                for place, name in enumerate(names):
+                for index, name in enumerate(names):
                     if name == old:
-                        names[place] = new
-
-    def number_names(self) -> None:
-        """Names values by the places of their nodes: Paddle's count on through a process, so files would differ."""
-        names = {"": "", INPUT: INPUT, OUTPUT: OUTPUT}
-        for number, node in enumerate(self.nodes):
-            for place, name in enumerate(node.input):
-                if name in self.arrays:
-                    names.setdefault(name, f"{node.op_type}_{number}_constant_{place}")
-            for place, name in enumerate(node.output):
-                names.setdefault(name, f"{node.op_type}_{number}_{place}")
-            node.input[:] = [names[name] for name in node.input]
-            node.output[:] = [names[name] for name in node.output]
-        self.arrays = {names[name]: array for name, array in self.arrays.items() if name in names}
+                        names[index] = new
 
     def constant(self, name: str, values: npt.ArrayLike) -> str:
         """Adds a constant and returns its name."""
@@ -103,9 +72,7 @@ class Graph:
         rest = [self.constant(f"{target}_axes", places), self.constant(f"{target}_steps", steps)]
         return make_node("Slice", [source, *bounds, *rest], [target])
 
-    def to_model(
-        self, input_shape: list[int | str] | list[int], output_shape: list[int | str] | list[int]
-    ) -> ModelProto:
+    def to_model(self, input_shape: Sequence[int | str], output_shape: Sequence[int | str]) -> ModelProto:
         """A checked ModelProto; shapes: lists of sizes, and of names where a size is left open."""
         kind = onnx.TensorProto.FLOAT
         for number, node in enumerate(self.nodes):
@@ -116,10 +83,27 @@ class Graph:
             [make_tensor_value_info(INPUT, kind, input_shape)], [make_tensor_value_info(OUTPUT, kind, output_shape)],
             [from_array(array, name) for name, array in self.arrays.items() if name in used],
         )  # fmt: skip
-        model = onnx.helper.make_model(graph, opset_imports=self.model.opset_import)
-        model.ir_version = self.model.ir_version  # the newest would shut out runtimes that know these operators
+        opset = make_opsetid("", self.opset)
+        model = onnx.helper.make_model(
+            graph, opset_imports=[opset], producer_name=PRODUCER, producer_version=PRODUCER_VERSION
+        )
+        # the newest version of the file's form would shut out runtimes that know these operators
+        model.ir_version = onnx.helper.find_min_ir_version_for([opset])
         onnx.checker.check_model(model)
         return model
+
+
+def write_graph(
+    graph: Graph,
+    metadata: ModelMetadata,
+    path: str | os.PathLike[str],
+    input_shape: Sequence[int | str],
+    output_shape: Sequence[int | str],
+) -> None:
+    """Writes an ONNX file that says in its metadata what pictures it expects; shapes: see Graph.to_model."""
+    model = graph.to_model(input_shape, output_shape)
+    onnx.helper.set_model_props(model, {METADATA_KEY: metadata.to_json()})
+    Path(path).write_bytes(model.SerializeToString())
 
 
 def attribute(node: NodeProto, name: str, default: Any) -> Any:
@@ -132,63 +116,6 @@ def set_attribute(node: NodeProto, name: str, value: int) -> None:
     others = [item for item in node.attribute if item.name != name]
     del node.attribute[:]
     node.attribute.extend([*others, onnx.helper.make_attribute(name, value)])
-
-
-# -- BatchNorm -------------------------------------------------------------------------------------------------------
-
-
-def fold_batch_norms(graph: Graph) -> int:
-    """Folds BatchNorm, and a bias added for itself, into the (transposed) convolution before it.
-
-    Returns how many BatchNorms were folded; one behind anything else stays as it is.
-    """
-    convolutions: dict[str, Any] = {}
-    kept = []
-    folded = 0
-    for node in graph.nodes:
-        source, factor, shift = _channel_operation(node, graph.arrays)
-        convolution = convolutions.get(source)
-        if convolution is None or len(graph.readers(source)) > 1:
-            kept.append(node)
-            if node.op_type in ("Conv", "ConvTranspose") and attribute(node, "group", 1) == 1:
-                convolutions[node.output[0]] = node
-            continue
-        _scale(convolution, factor, shift, graph)
-        convolution.output[0] = node.output[0]
-        convolutions[node.output[0]] = convolution
-        folded += node.op_type == "BatchNormalization"
-    graph.nodes = kept
-    return folded
-
-
-def _channel_operation(
-    node: NodeProto, arrays: Mapping[str, np.ndarray]
-) -> tuple[Any, Any, Any]:
-    """(source, factor, shift) of a node that makes factor * source + shift of each channel; else (None, 1, 0)."""
-    constants = [name for name in node.input if name in arrays]
-    if node.op_type == "BatchNormalization" and len(constants) == 4:
-        scale, shift, mean, variance = (arrays[name].astype(np.float64) for name in constants)
-        factor = scale / np.sqrt(variance + attribute(node, "epsilon", 1e-5))
-        return node.input[0], factor, shift - mean * factor
-    if node.op_type == "Add" and len(constants) == 1:
-        shift = arrays[constants[0]]
-        if shift.ndim in (3, 4) and shift.shape == (1,) * (shift.ndim - 3) + (shift.size, 1, 1):
-            return next(name for name in node.input if name not in arrays), 1.0, shift.astype(np.float64).ravel()
-    return None, 1.0, 0.0
-
-
-def _scale(convolution: NodeProto, factor: Any, shift: np.ndarray, graph: Graph) -> None:
-    """Weights and bias of a convolution that gives factor * what it gave + shift."""
-    weight = graph.arrays[convolution.input[1]].astype(np.float64)  # (out, in, h, w), or (in, out, h, w) if transposed
-    axis = 0 if convolution.op_type == "Conv" else 1
-    factor, shift = (np.broadcast_to(values, weight.shape[axis]) for values in (factor, shift))
-    bias = graph.arrays[convolution.input[2]].astype(np.float64) if len(convolution.input) > 2 else 0.0
-    weight = weight * np.expand_dims(factor, [place for place in range(4) if place != axis])
-    name = convolution.output[0]
-    convolution.input[1:] = [
-        graph.constant(f"{name}_weight", weight.astype(np.float32)),
-        graph.constant(f"{name}_bias", (bias * factor + shift).astype(np.float32)),
-    ]
 
 
 # -- the flip test ---------------------------------------------------------------------------------------------------

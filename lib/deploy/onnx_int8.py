@@ -72,9 +72,9 @@ def _delay_last_rearrangement(graph: Graph) -> None:
         return
     *rearranging, last = graph.nodes[-count:]
     last.input[0], last.output[0] = rearranging[0].input[0], f"{OUTPUT}_4"
-    for place, times in ((1, (4, 1, 1, 1)), (2, (4,)))[: len(last.input) - 1]:
-        array = np.tile(graph.arrays[last.input[place]], times)
-        last.input[place] = graph.constant(f"{last.input[place]}_of_parts", array)
+    for index, times in ((1, (4, 1, 1, 1)), (2, (4,)))[: len(last.input) - 1]:
+        array = np.tile(graph.arrays[last.input[index]], times)
+        last.input[index] = graph.constant(f"{last.input[index]}_of_parts", array)
     set_attribute(last, "group", 4)
     rearranging[0].input[0], rearranging[-1].output[0] = last.output[0], OUTPUT
     graph.nodes[-count:] = [last, *rearranging]
@@ -126,12 +126,12 @@ class CropReader(CalibrationDataReader):
 
     def set_range(self, start_index: int, end_index: int) -> None:
         """What is handed out next: the calibration keeps all values of the network for a range at once."""
-        self.place, self.end = start_index, end_index
+        self.index, self.end = start_index, end_index
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         """{input name: (n, 3, h, w) float32}, or None at the end of the range."""
-        batch = self.crops[self.place : min(self.place + CALIBRATION_BATCH, self.end)]
-        self.place += len(batch)
+        batch = self.crops[self.index : min(self.index + CALIBRATION_BATCH, self.end)]
+        self.index += len(batch)
         return {INPUT: crops_to_input(batch, self.pixel_scale)} if len(batch) else None
 
 
@@ -144,7 +144,7 @@ def quantize(model: onnx.ModelProto, crops: np.ndarray, pixel_scale: float = 255
     two products in 16 bits, which 8 and 8 overflow. Ranges are chosen by entropy: a few far values of the last
     deconvolution, which MinMax keeps, cost 4.7 points of PCKh where this costs 0.2 (docs/results.md).
     """
-    last = max(place for place, node in enumerate(model.graph.node) if node.op_type == "Conv")
+    last = max(index for index, node in enumerate(model.graph.node) if node.op_type == "Conv")
     in_float = [node.name for node in model.graph.node[last:]]
     # said by its own preparation; ours was the folding
     onnx.helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})

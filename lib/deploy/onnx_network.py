@@ -1,4 +1,4 @@
-"""Runs a heatmap network in an ONNX file with ONNX Runtime."""
+"""Runs a heatmap network in an ONNX file for an experiment."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..utils.errors import UserError
-from ..utils.image import MEAN, STD, crops_to_input
+from ..utils.image import crops_to_input, is_usual_normalization
 from .model_metadata import read_metadata
-from .onnx_session import heatmap_output, no_heatmaps, open_session, picture_input, run_pictures, running_on
+from .runtimes import open_session
+from .session import heatmap_output, no_heatmaps, picture_input, run_pictures, which_heatmaps
 
 if TYPE_CHECKING:
-    import onnxruntime
-
     from ..config.schema import Config
-    from .onnx_session import PictureInput
+    from .session import PictureInput, Port
 
 
 class OnnxRun:
-    """The `run` function of an ONNX file (see lib.core.predictor); `line` says what was opened.
+    """The `run` function of an ONNX file (see lib.core.predictor); `line` says what was opened, and
+    `lines` besides which of several outputs is taken.
 
     The file has one picture input, (N, 3, h, w) or (N, h, w, 3), and an output of heatmaps (N, K, H, W), under whatever
     names; where several outputs could be heatmaps the first is taken.
     image_size: (width, height) of the crops; heatmap_shape: (K, H, W).
-    gpu: number of the CUDA GPU, used where this ONNX Runtime can; None for the CPU.
+    gpu: number of the CUDA GPU, used where this ONNX Runtime can; None for the CPU. provider, precision: see
+    `open_session`; auto: as gpu says. runs_on: what runs it, in words.
     A batch size fixed in the file is kept to: the last crop is repeated to fill it.
     metadata: the ModelMetadata of a file that export.py made, None for others; flip_merged: its graph holds the flip
     test.
@@ -35,18 +36,20 @@ class OnnxRun:
 
     def __init__(
         self, path: str | os.PathLike[str], image_size: tuple[int, int], heatmap_shape: tuple[int, int, int],
-        pixel_scale: float = 255.0, gpu: int | None = None,
+        pixel_scale: float = 255.0, gpu: int | None = None, provider: str = "auto", precision: str = "auto",
     ) -> None:
         self.path, self.heatmap_shape, self.pixel_scale = Path(path), tuple(heatmap_shape), pixel_scale
-        self.session = open_session(self.path, "cpu" if gpu is None else "auto", gpu)
-        self.provider = running_on(self.session)
+        chosen = "cpu" if provider == "auto" and gpu is None else provider
+        self.session = open_session(self.path, chosen, gpu, precision)
+        self.runs_on = self.session.runs_on
         self.metadata = read_metadata(self.session, self.path)
         self.flip_merged = bool(self.metadata and self.metadata.flip_merged)
         self.input, self.output = self._choose_input(image_size), self._choose_output()
         self.line = (
             f"=> loaded {self.path}: pictures {self.input.name} {self.input.shape}, heatmaps {self.output.name} "
-            f"{self.output.shape}, {self.provider}"
+            f"{self.output.shape}, {self.runs_on}"
         )
+        self.lines = [self.line, *filter(None, [which_heatmaps(self.session, heatmap_shape[0])])]
 
     def _choose_input(self, image_size: tuple[int, int]) -> PictureInput:
         found = picture_input(self.session, self.path)
@@ -58,7 +61,7 @@ class OnnxRun:
             )
         return found
 
-    def _choose_output(self) -> onnxruntime.NodeArg:
+    def _choose_output(self) -> Port:
         joint_count = self.heatmap_shape[0]
         output = heatmap_output(self.session, joint_count)
         if output is None:
@@ -92,7 +95,7 @@ def check_metadata(run: OnnxRun, config: Config) -> str | None:
             f"{run.path} has the joints of {metadata.skeleton.name} ({', '.join(metadata.skeleton.joints[:3])} ...), "
             f"the experiment those of {skeleton.name} ({', '.join(skeleton.joints[:3])} ...)"
         )
-    if not np.allclose([metadata.mean, metadata.deviation], [MEAN, STD], rtol=0, atol=1e-3):
+    if not is_usual_normalization(metadata.mean, metadata.deviation):
         raise UserError(
             f"{run.path} expects {expects}, minus {list(metadata.mean)}, over {list(metadata.deviation)}, which no "
             "option gives them here"

@@ -1,4 +1,4 @@
-"""Predicts poses with one exported ONNX file. NumPy, OpenCV and ONNX Runtime only."""
+"""Predicts poses with one exported ONNX file. NumPy, OpenCV and ONNX Runtime, or OpenVINO, only."""
 from __future__ import annotations
 
 import math
@@ -14,10 +14,11 @@ from ..utils.errors import UserError
 from ..utils.image import crops_to_input
 from ..utils.progress import Stopwatch
 from .model_metadata import ModelMetadata, read_metadata
-from .onnx_session import heatmap_output, no_heatmaps, open_session, picture_input, run_pictures, running_on
+from .runtimes import open_session
+from .session import heatmap_output, no_heatmaps, picture_input, run_pictures, which_heatmaps
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from .session import Session
 
 
 class OnnxPosePredictor(PosePredictor):
@@ -25,7 +26,7 @@ class OnnxPosePredictor(PosePredictor):
 
     size: (width, height) of the network's input where the file leaves it open, None for what it was trained at.
     flip_test: average with the mirrored picture; a file that does so by itself does it once.
-    provider: see `open_session`; batch_size: persons that go through the network at once.
+    provider, precision: see `open_session`; batch_size: persons that go through the network at once.
     assumed: {field of ModelMetadata: value} of a file without metadata, the `skeleton` at least.
     Attributes: metadata; skeleton; lines, which say what was opened and where it runs.
     Raises UserError where the file is of another network, or contradicts its metadata or the arguments.
@@ -35,9 +36,9 @@ class OnnxPosePredictor(PosePredictor):
         self, path: str | os.PathLike[str], size: tuple[int | None, int | None] = (None, None), flip_test: bool = False,
         provider: str = "auto",
         assumed: Mapping[str, Any] | None = None,
-        batch_size: int = 8,
+        batch_size: int = 8, precision: str = "auto",
     ) -> None:
-        session, clock = open_session(path, provider), Stopwatch()
+        session, clock = open_session(path, provider, precision=precision), Stopwatch()
         self.metadata = metadata = describe_model(session, path, size, assumed)
         self.skeleton = metadata.skeleton
         flips = flip_test and not metadata.flip_merged
@@ -56,14 +57,15 @@ class OnnxPosePredictor(PosePredictor):
         width, height = metadata.image_size
         self.lines = [
             f"=> loaded {path}: {len(self.skeleton.joints)} joints ({self.skeleton.name}), input {width}x{height} "
-            f"(width x height), runs on {running_on(session)}"
+            f"(width x height), runs on {session.runs_on}"
         ]
+        self.lines += filter(None, [which_heatmaps(session, len(self.skeleton.joints))])
         if flip_test and metadata.flip_merged:
             self.lines.append("=> the flip test is in the model itself: --flip-test adds nothing")
 
 
 def describe_model(
-    session: onnxruntime.InferenceSession, path: str | os.PathLike[str],
+    session: Session, path: str | os.PathLike[str],
     size: tuple[int | None, int | None] = (None, None),
     assumed: Mapping[str, Any] | None = None,
 ) -> ModelMetadata:
@@ -111,10 +113,10 @@ class OnnxHeatmaps:
     flip_merged = False  # OnnxPosePredictor knows from the metadata
 
     def __init__(
-        self, session: onnxruntime.InferenceSession, path: str | os.PathLike[str], metadata: ModelMetadata,
-        clock: Stopwatch,
+        self, session: Session, path: str | os.PathLike[str], metadata: ModelMetadata, clock: Stopwatch
     ) -> None:
         self.session, self.path, self.metadata, self.clock = session, path, metadata, clock
+        self.runs_on = session.runs_on
         self.input, self.output = picture_input(session, path), self._choose_output()
 
     def _choose_output(self) -> str:
@@ -122,12 +124,12 @@ class OnnxHeatmaps:
         output = heatmap_output(self.session, joint_count)
         if output is not None:
             return output.name
-        heatmaps = [output for output in self.session.get_outputs() if len(output.shape) == 4]
+        heatmaps = [output for output in self.session.outputs if len(output.shape) == 4]
         if heatmaps:
             self._refuse_joints(heatmaps[0].shape[1])
         raise no_heatmaps(self.session, self.path, joint_count)
 
-    def _refuse_joints(self, found: int) -> None:
+    def _refuse_joints(self, found: int | str | None) -> None:
         skeleton = self.metadata.skeleton
         raise UserError(
             f"{self.path} makes heatmaps of {found} joints, but its skeleton ({skeleton.name}) has "

@@ -118,7 +118,8 @@ def quantized_graph(
         for name in ("float", "int8"):
             path = Path(folder) / f"{name}.onnx"
             if name == "int8":
-                graph = Graph(quantize(onnx.load(str(Path(folder) / "float.onnx")), crops, config.dataset.pixel_scale))
+                model = onnx.load(str(Path(folder) / "float.onnx"))
+                graph = Graph.of_model(quantize(model, crops, config.dataset.pixel_scale))
             write_model(graph, settings, path)
             if name == "float":
                 check_difference(largest_difference(path, run, settings))

@@ -8,7 +8,7 @@ import paddle
 from ..config.names import architecture_name
 from ..config.schema import Config, TrainConfig
 from ..core.loss import JointsMSELoss
-from ..dataset.build import build_dataset, build_loader
+from ..dataset.build import build_dataset, build_loader, shared_pictures_note
 from ..dataset.loader import BatchLoader
 from ..evaluation.build import build_evaluator, validation_settings
 from ..models.build import get_pose_net, load_pretrained
@@ -20,7 +20,7 @@ from .ema import WeightAverage
 from .optim import get_optimizer, get_scheduler, go_to_epoch
 from .precision import Precision
 from .ranks import Ranks
-from .train_step import Learner
+from .train_step import TrainStep
 from .trainer import Trainer, TrainerSettings
 
 
@@ -38,6 +38,8 @@ def make_trainer(config: Config, resume_from: str | None, ranks: Ranks | None = 
     ranks = ranks or Ranks()
     train_set = build_dataset(config, training=True)
     valid_set = build_dataset(config, training=False)
+    notes = [train_set.persons.note, shared_pictures_note(train_set.persons, valid_set.persons)]
+    train_set.persons.note = "\n".join(filter(None, notes))
     evaluator = build_evaluator(config, valid_set.persons)
     if evaluator.skip_reason:
         raise UserError(f"DATASET.TEST_SET: {config.dataset.test_set} cannot be validated: {evaluator.skip_reason}")
@@ -45,26 +47,26 @@ def make_trainer(config: Config, resume_from: str | None, ranks: Ranks | None = 
     valid_loader = build_loader(config, valid_set, False, ranks.rank, ranks.count)
     paddle.seed(train.seed)
     scheduler = get_scheduler(train, -(-len(train_loader) // train.accumulate))
-    learner = make_learner(config, scheduler, ranks)
+    train_step = make_train_step(config, scheduler, ranks)
     boxes = "annotated" if config.test.use_gt_bbox else config.test.coco_bbox_file
     measure = {"figure": evaluator.primary_metric, "set": config.dataset.test_set, "boxes": boxes}
     if resume_from:
-        progress, loaded = resume_training(resume_from, learner, scheduler, train, train_loader, measure)
+        progress, loaded = resume_training(resume_from, train_step, scheduler, train, train_loader, measure)
     else:
         progress = {"epoch": train.begin_epoch, "best": None, "history": [], "measure": measure}
         progress["train"] = train.model_dump(by_alias=True)
-        loaded = load_pretrained(learner.network, config.model)
-        if learner.average:
-            learner.average.begin(learner.network)
+        loaded = load_pretrained(train_step.network, config.model)
+        if train_step.average:
+            train_step.average.begin(train_step.network)
     settings = trainer_settings(config)
-    return loaded, Trainer(settings, learner, scheduler, train_loader, valid_loader, evaluator, progress)
+    return loaded, Trainer(settings, train_step, scheduler, train_loader, valid_loader, evaluator, progress)
 
 
 def resume_training(
-    resume_from: str, learner: Learner, scheduler: paddle.optimizer.lr.LRScheduler, train: TrainConfig,
+    resume_from: str, train_step: TrainStep, scheduler: paddle.optimizer.lr.LRScheduler, train: TrainConfig,
     train_loader: BatchLoader, measure: dict[str, Any],
 ) -> tuple[dict[str, Any], str]:
-    """Restores a checkpoint into the learner and the scheduler.
+    """Restores a checkpoint into the train_step and the scheduler.
 
     The schedule follows this configuration, which may have another rate, or another number of steps in an epoch.
 
@@ -77,11 +79,13 @@ def resume_training(
     """
     warnings: list[str] = []
     steps = -(-len(train_loader) // train.accumulate)
-    progress = load_checkpoint(resume_from, learner.network, learner.optimizer, learner.average, warnings.append)
+    progress = load_checkpoint(
+        resume_from, train_step.network, train_step.optimizer, train_step.average, warnings.append
+    )
     check_same_optimizer(progress, train)
     begun = take_begun(progress, train, train_loader)
     progress["train"] = train.model_dump(by_alias=True)
-    learner.precision.restore(progress.get("scaler"))
+    train_step.precision.restore(progress.get("scaler"))
     go_to_epoch(scheduler, progress["epoch"], steps, -(-begun // train.accumulate))
     loaded = f"=> going on from {resume_from} with epoch {progress['epoch']}"
     loaded += f", of which {begun} steps are done" if begun else ""
@@ -92,7 +96,7 @@ def resume_training(
     return progress, loaded
 
 
-def make_learner(config: Config, scheduler: paddle.optimizer.lr.LRScheduler, ranks: Ranks) -> Learner:
+def make_train_step(config: Config, scheduler: paddle.optimizer.lr.LRScheduler, ranks: Ranks) -> TrainStep:
     """Builds the network as TRAIN wants it computed, with its loss and optimizer."""
     train = config.train
     set_cudnn(config.cudnn.benchmark, config.cudnn.deterministic)
@@ -110,7 +114,7 @@ def make_learner(config: Config, scheduler: paddle.optimizer.lr.LRScheduler, ran
         compile_network(network, config.model.image_size)
     criterion = JointsMSELoss(config.loss.use_target_weight)
     average = WeightAverage(network, train.ema) if train.ema else None
-    return Learner(network, criterion, optimizer, config.dataset.pixel_scale, average, precision, ranks)
+    return TrainStep(network, criterion, optimizer, config.dataset.pixel_scale, average, precision, ranks)
 
 
 def check_same_optimizer(progress: Mapping[str, Any], train: TrainConfig) -> None:

@@ -2,7 +2,9 @@
 
 Neither NCCL nor the launcher does it beyond one machine: a GPU's communication with a process that is gone waits for
 ever. Every rank keeps a connection to rank 0; the operating system closes it when a process ends, however it ends, and
-(by TCP's keep-alive) when its machine does. A rank whose launcher is killed ends too: nobody else would end it.
+(by TCP's keep-alive) when its machine does. A process that is stopped (SIGSTOP) keeps its connection: who gives no sign
+of life within TRAIN.RANK_TIMEOUT ends the others too. A rank whose launcher is killed ends as well: nobody else would
+end it.
 """
 
 from __future__ import annotations
@@ -20,22 +22,28 @@ from typing import cast
 from ..utils.errors import RunError
 
 SECONDS_TO_MEET = 60.0
+SECONDS_TO_HEAR = 600.0  # TRAIN.RANK_TIMEOUT's default
+BEATS = 5  # signs of life within that time
 SECONDS_TO_STOP = 10.0  # for the main thread to end in its own way, before the process is ended
 SILENT_SECONDS = 30  # after which a machine that does not answer is taken for gone
-HERE, GO, DONE, FAILED = b"h", b"g", b"d", b"f"  # the first byte of a message; FAILED is followed by the reason
+# the first byte of a message; BEAT is a sign of life, FAILED is followed by the reason
+HERE, GO, DONE, FAILED, BEAT = b"h", b"g", b"d", b"f", b"b"
 
 
 class RankWatch:
     """A connection between rank 0 and each other rank, and a thread that watches it.
 
     listener: of `listen`, on rank 0, else None; address (host, port) of it and key: 16 random bytes, the same on every
-    rank. Raises RunError where the ranks do not meet.
+    rank; timeout: seconds without a sign of life after which a rank ends the others.
+    Raises RunError where the ranks do not meet.
     """
 
     def __init__(
-        self, rank: int, count: int, listener: socket.socket | None, address: tuple[str, int], key: bytes
+        self, rank: int, count: int, listener: socket.socket | None, address: tuple[str, int], key: bytes,
+        timeout: float = SECONDS_TO_HEAR,
     ) -> None:
-        self.rank, self.count = rank, count
+        self.rank, self.count, self.timeout = rank, count, timeout
+        self._places: dict[int, str] = {}  # rank -> the address that it called from
         self._condition = threading.Condition()
         self._reason: str | None = None
         self._left = False
@@ -62,16 +70,19 @@ class RankWatch:
         peers: dict[Connection, int] = {}
         with listener:
             while len(peers) < self.count - 1:
-                connection = _connection(listener.accept()[0])
+                accepted, (host, *_) = listener.accept()
+                connection = _connection(accepted)
                 with contextlib.suppress(OSError, EOFError):  # ignore connections without the key
                     greeting = connection.recv_bytes(len(key) + 4) if connection.poll(5.0) else b""
                     if hmac.compare_digest(greeting[:-4], key):
                         peers[connection] = int.from_bytes(greeting[-4:], "big")
+                        self._places[peers[connection]] = host
         return peers
 
     def _call(self, address: tuple[str, int], key: bytes) -> dict[Connection, int]:
         connection = _connection(socket.create_connection(address, SECONDS_TO_MEET))
         connection.send_bytes(key + self.rank.to_bytes(4, "big"))
+        self._places[0] = address[0]
         return {connection: 0}
 
     def wait(self) -> None:
@@ -110,11 +121,19 @@ class RankWatch:
 
     def _watch(self) -> None:
         connections = list(self._peers)
+        pause = min(1.0, self.timeout / BEATS)
+        heard = dict.fromkeys(connections, time.monotonic())
         while connections and self._reason is None:
-            for ready in wait(connections, timeout=1.0):
+            for ready in wait(connections, timeout=pause):
                 connection = cast(Connection, ready)
+                heard[connection] = time.monotonic()
                 if not self._receive(connection):
                     connections.remove(connection)
+            with self._condition:
+                self._send(BEAT)
+            for connection in connections:
+                if time.monotonic() - heard[connection] > self.timeout:
+                    self._stop(self._silence(self._peers[connection]))
             if os.getppid() != self._parent:
                 self._stop("the launcher was killed, so its ranks end")
         if self._reason is None:
@@ -136,6 +155,8 @@ class RankWatch:
             ).encode()
         if message == DONE:
             return False
+        if message == BEAT:
+            return True
         if message[:1] == FAILED:
             self._stop(message[1:].decode())
             return False
@@ -143,6 +164,12 @@ class RankWatch:
             self._arrived[peer] += 1
             self._condition.notify_all()
         return True
+
+    def _silence(self, peer: int) -> str:
+        return (
+            f"rank {peer} of {self.count}, at {self._places.get(peer, 'an unknown address')}, gave no sign of life for "
+            f"{self.timeout:g} s (TRAIN.RANK_TIMEOUT): is its process stopped, its machine or the network gone?"
+        )
 
     def _stop(self, reason: str) -> None:
         with self._condition:

@@ -29,7 +29,7 @@ import paddle
 import paddle.distributed as dist
 
 from ..utils.errors import RunError, UserError
-from .rank_watch import RankWatch
+from .rank_watch import SECONDS_TO_HEAR, RankWatch
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,10 @@ def ranks_asked() -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def start_ranks() -> Iterator[Ranks]:
+def start_ranks(timeout: float = SECONDS_TO_HEAR) -> Iterator[Ranks]:
     """Joins the other ranks, where the launcher started more than one; a context that gives the Ranks.
 
+    timeout: TRAIN.RANK_TIMEOUT, seconds after which a rank that is not heard of is taken for gone.
     NCCL where the launcher chose GPUs, gloo on CPUs. A rank that is killed, or that leaves the context by an error,
     ends the others: they raise RunError with its message, or, stuck in a GPU's communication, exit with 1 after a
     few seconds. SIGTERM, the launcher's way to end its ranks (Ctrl-C too), is KeyboardInterrupt here.
@@ -134,7 +135,7 @@ def start_ranks() -> Iterator[Ranks]:
         yield Ranks()
         return
     device = _initialize()
-    watch = RankWatch(rank, count, *_meeting_point(rank))
+    watch = RankWatch(rank, count, *_meeting_point(rank), timeout)
     interrupted = _interrupt_at_sigterm()  # not before: Paddle waits for the others in a way that Python cannot stop
     try:
         yield Ranks(rank, count, device, watch)

@@ -1,27 +1,40 @@
 """The parts of train.py around the training loop: resuming, run folder, first lines of the log."""
 
-import logging
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ..config.cli import run_folder, run_parts
+from ..config.cli import run_folder, run_place
 from ..config.config import dump_config
 from ..config.schema import Config, TrainConfig
+from ..config.skeleton_pairs import pair_lines
+from ..device.device import choose_device
 from ..evaluation.report import describe_run
 from ..models.pose_resnet import count_parameters
 from ..utils.errors import UserError
 from ..utils.files import write_json
-from ..utils.runtime import choose_device, make_folder, make_logger, quiet_logger, replacing
+from ..utils.run_folder import one_writer, set_aside
+from ..utils.runtime import make_folder, make_logger, quiet_logger, replacing
 from ..weights.weight_record import check_record
 from .build import make_trainer
-from .checkpoint import BEST_NAME, CHECKPOINT_NAME, has_checkpoint
+from .checkpoint import BEST_NAME, has_checkpoint
 from .ranks import Ranks
+from .scalars import open_scalars
 from .trainer import Trainer
 
 
+@dataclass(frozen=True)
+class FolderOptions:
+    """What to do where the run folder holds another run (overwrite: delete it) or is in use, see `one_writer`."""
+
+    overwrite: bool = False
+    wait: bool = False
+    unlock: bool = False
+
+
 def train_network(
-    config: Config, experiment_file: str, resume_model: str | None, ranks: Ranks, gpu_asked: bool = False
+    config: Config, experiment_file: str, resume_model: str | None, ranks: Ranks, gpu_asked: bool = False,
+    options: FolderOptions = FolderOptions(),
 ) -> None:
     """Trains as one of the ranks; only the first one logs and writes.
 
@@ -32,6 +45,20 @@ def train_network(
     """
     if ranks.count > 1 and gpu_asked:
         raise UserError("--gpus is not allowed under the launcher: give it --devices 0,1 before the script")
+    if ranks.count > 1 and options.wait:
+        raise UserError("--wait is not for several ranks, which would wait for each other: start them later")
+    if not ranks.is_first:
+        _train(config, experiment_file, resume_model, ranks, gpu_asked, options)
+        return
+    folder = run_place(config, experiment_file)
+    with one_writer(folder, options.wait, options.unlock):
+        _train(config, experiment_file, resume_model, ranks, gpu_asked, options)
+
+
+def _train(
+    config: Config, experiment_file: str, resume_model: str | None, ranks: Ranks, gpu_asked: bool,
+    options: FolderOptions,
+) -> None:
     device = ranks.line or choose_device(config.gpus, asked=gpu_asked)
     resume_from, auto_line = choose_resume(resume_model, config, experiment_file)
     record_line = None if resume_from else check_record(config.model.pretrained, config, start=True)
@@ -40,27 +67,37 @@ def train_network(
         trainer.run(config.output_dir, quiet_logger())
         return
 
+    place = run_place(config, experiment_file)
+    earlier_line = "" if _is_in(resume_from, place) else set_aside(place, options.overwrite)
     folder, log_file, scalar_folder = run_folder(config, experiment_file, "train")
     make_folder(scalar_folder)
     log = make_logger(log_file)
     describe_start(config, trainer, folder, resume_from, device, loaded)
     batch_line = describe_batch(config.train, ranks, trainer.train_loader.sampler.left_out)
-    lines = [device, loaded, auto_line, record_line, batch_line]
+    lines = [earlier_line, device, loaded, auto_line, record_line, batch_line, *pair_lines(config)]
     for loader in (trainer.train_loader, trainer.valid_loader):
         lines += [f"=> load {len(loader.dataset)} samples", loader.dataset.persons.note]
     for line in filter(None, lines):
         log.info(line)
-    scalars = open_scalars(scalar_folder, log)
+    scalars = open_scalars(scalar_folder, config, trainer.evaluator.primary_metric, log)
     trainer.run(folder, log, scalars)
     if scalars:
         scalars.close()
+
+
+def _is_in(resume_from: str | None, folder: Path) -> bool:
+    """Whether a run is resumed in its own folder."""
+    if resume_from is None:
+        return False
+    path = Path(resume_from).resolve()
+    return folder.resolve() in (path, path.parent)
 
 
 def choose_resume(asked: str | None, config: Config, experiment_file: str) -> tuple[str | None, str | None]:
     """The checkpoint to resume (None: none), and a line for the log (None: none); auto: the experiment's run folder."""
     if asked != "auto":
         return asked, None
-    folder = Path(config.output_dir) / run_parts(config, experiment_file)
+    folder = run_place(config, experiment_file)
     if has_checkpoint(folder):
         return str(folder), None
     return None, f"=> --resume_model auto: there is no checkpoint in {folder}: training from scratch"
@@ -70,17 +107,13 @@ def describe_start(
     config: Config, trainer: Trainer, folder: Path, resume_from: str | None, device: str, loaded: str
 ) -> None:
     """Writes run.json and config.yaml into the run folder, before the first step."""
-    ranks = trainer.learner.ranks
+    ranks = trainer.train_step.ranks
     if resume_from and trainer.progress["best"] is not None:
         bring_best(resume_from, folder)
-    elif not resume_from and (folder / CHECKPOINT_NAME).exists():
-        trainer.log.info(
-            f"=> WARNING: {folder} holds an earlier run, which this one replaces; OUTPUT_DIR names another place"
-        )
     run = {
         **describe_run(device.removeprefix("=> device: ")),
         "initial_weights": loaded.removeprefix("=> "),
-        "parameters": count_parameters(trainer.learner.network),
+        "parameters": count_parameters(trainer.train_step.network),
         "ranks": ranks.count,
         "total_batch_size": total_batch(config.train, ranks),
     }
@@ -110,13 +143,3 @@ def describe_batch(train: TrainConfig, ranks: Ranks, left_out: int = 0) -> str:
 def total_batch(train: TrainConfig, ranks: Ranks) -> int:
     """Number of persons in one step of the optimizer."""
     return train.batch_size * ranks.count * train.accumulate
-
-
-def open_scalars(folder: Path, log: logging.Logger) -> Any:
-    """VisualDL's writer, or None if it is not installed: history.json has the curves, too."""
-    try:
-        from visualdl import LogWriter
-    except ImportError as error:
-        log.info(f"=> VisualDL cannot be imported ({error}): no scalars under {folder}")
-        return None
-    return LogWriter(logdir=str(folder))

@@ -19,7 +19,7 @@ from .ranks import Ranks, between_steps
 
 
 @dataclass(frozen=True)
-class Record:
+class StepRecord:
     """What a step leaves behind for the log.
 
     measures: on the device, the loss and then, for each of N * K heatmaps, where it is highest; expected (N, K, 2):
@@ -43,7 +43,7 @@ class Figures(NamedTuple):
 
 
 @dataclass
-class Learner:
+class TrainStep:
     """A network and what changes its weights.
 
     pixel_scale: see image.normalization; average: the running average of the weights, or None; precision: how the
@@ -65,13 +65,13 @@ class Learner:
         """To be called by every rank before the first step: they share the weights and will share the gradients."""
         self._running = self.ranks.data_parallel(self.network)
 
-    def learn(
+    def run(
         self, batch: dict[str, np.ndarray], weight: float = 1.0, is_last: bool = True, keep_heatmaps: bool = False
-    ) -> Record:
+    ) -> StepRecord:
         """Forward and backward of one batch, and a step of the optimizer where it `is_last` of those in the step.
 
         batch: see JointsDataset.collate; weight: of its loss, for ranks and batches that share a step. Returns a
-        Record; nothing is copied from the device.
+        StepRecord; nothing is copied from the device.
         """
         target = build_target(batch["horizontal"], batch["vertical"])
         images = normalize_crops(batch["crop"], self.pixel_scale)
@@ -91,7 +91,7 @@ class Learner:
         index, _ = argmax_places(output)
         measures = paddle.concat([loss.detach().reshape([1]), index.flatten().astype("float32")])
         expected = target_peaks(batch["horizontal"], batch["vertical"])
-        return Record(measures, expected, batch["index"], rate, output if keep_heatmaps else None)
+        return StepRecord(measures, expected, batch["index"], rate, output if keep_heatmaps else None)
 
     @property
     def good_weights(self) -> dict[str, paddle.Tensor]:
@@ -99,8 +99,8 @@ class Learner:
         return self.average.state if self.average else self.network.state_dict()
 
 
-def read_records(records: Sequence[Record], heatmap_size: tuple[int, int], ranks: Ranks) -> list[Figures]:
-    """The Figures of Records, by one copy from the device; heatmap_size: (width, height)."""
+def read_records(records: Sequence[StepRecord], heatmap_size: tuple[int, int], ranks: Ranks) -> list[Figures]:
+    """The Figures of StepRecords, by one copy from the device; heatmap_size: (width, height)."""
     measures, start, sums = paddle.concat([record.measures for record in records]).numpy(), 0, []
     for record in records:
         persons, joints = record.expected.shape[:2]

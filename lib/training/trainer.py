@@ -16,26 +16,30 @@ from typing import Any, Protocol
 import numpy as np
 import paddle
 
+from ..dataset.joints_dataset import JointsDataset
 from ..dataset.loader import BatchLoader
 from ..evaluation.evaluators import Evaluator
 from ..evaluation.report import AverageMeter, draw_curves, picture_names, table_lines, train_line
 from ..evaluation.validation import ValidationSettings, validate
 from ..models.paddle_network import PaddleRun, build_target
-from ..utils.errors import RunError
+from ..utils.errors import RunError, explaining_memory
 from ..utils.files import write_json
 from ..utils.progress import progress_bar
 from ..utils.runtime import LOGGER_NAME
 from ..utils.stop import StopSignals, stopped
 from ..visualization.poses import save_debug_images
 from .checkpoint import BEST_NAME, FINAL_NAME, save_atomically, save_checkpoint
-from .train_step import Learner, read_records
-from .train_step import Record as StepRecord
+from .train_step import StepRecord, TrainStep, read_records
 
 
 class ScalarWriter(Protocol):
-    """What VisualDL's LogWriter offers."""
+    """What the loop writes into: see RunScalars."""
 
-    def add_scalar(self, tag: str, value: float, step: int) -> None: ...
+    def add_scalar(self, name: str, value: float, step: int) -> None: ...
+
+    def add_persons(
+        self, epoch: int, dataset: JointsDataset, predictions: np.ndarray, scores: np.ndarray
+    ) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -61,14 +65,14 @@ class Trainer:
     """Trains a network epoch by epoch and keeps what is needed to go on.
 
     train_loader and valid_loader are BatchLoaders of this rank's share; evaluator: see lib.evaluation.evaluators.
-    Where the learner averages the weights, that average is what is validated and saved as best and final. Of several
+    Where the train_step averages the weights, that average is what is validated and saved as best and final. Of several
     ranks the first alone evaluates and writes.
     `progress` is what a checkpoint keeps besides the weights: the next epoch, the best score, the history of epochs,
     the training settings, the loss scaling, and what is done of an epoch that was begun.
     """
 
     settings: TrainerSettings
-    learner: Learner
+    train_step: TrainStep
     scheduler: paddle.optimizer.lr.LRScheduler
     train_loader: BatchLoader
     valid_loader: BatchLoader
@@ -83,16 +87,16 @@ class Trainer:
     def run(self, folder: str | os.PathLike[str], log: logging.Logger, scalars: ScalarWriter | None = None) -> None:
         """Trains from the next epoch to TRAIN.END_EPOCH; writes checkpoints, best and final weights, curves.
 
-        folder: the run's; scalars: an object with add_scalar(name, value, step), or None.
+        folder: the run's; scalars: RunScalars, or None.
         """
         self.folder, self.log, self.scalars = Path(folder), log, scalars
         if self.progress["epoch"] >= self.settings.end_epoch:
             done, end = self.progress["epoch"], self.settings.end_epoch
             self.log.info(f"=> nothing left to train: {done} epochs are done and TRAIN.END_EPOCH is {end}")
-        self.learner.begin()
+        self.train_step.begin()
         try:
             # several ranks would have to agree on a step: their launcher ends them, and the last epoch is saved
-            with self.stop if self.learner.ranks.count == 1 else contextlib.nullcontext():
+            with self.stop if self.train_step.ranks.count == 1 else contextlib.nullcontext():
                 self._run_epochs()
         finally:
             self.train_loader.close()
@@ -112,11 +116,11 @@ class Trainer:
             except KeyboardInterrupt:
                 self._save_and_stop()
             self._finish_epoch(row)
-        if self.learner.ranks.is_first:
+        if self.train_step.ranks.is_first:
             self._save_final()
 
     def _save_final(self) -> None:
-        save_atomically(self.learner.good_weights, self.folder / FINAL_NAME)
+        save_atomically(self.train_step.good_weights, self.folder / FINAL_NAME)
         self.log.info(f"=> saving final model state to {self.folder / FINAL_NAME}")
         if self.progress["history"]:
             write_json(self.progress["history"], self.folder / "history.json")  # perhaps killed before the last one
@@ -132,7 +136,7 @@ class Trainer:
             meters[name].total, meters[name].count = begun[name]
         first_rate = begun.get("first_rate", self.scheduler.get_lr())
         loader.sampler.epoch, loader.skipped = epoch, begun.get("steps", 0)
-        self.learner.network.train()
+        self.train_step.network.train()
         records, waited = [], 0.0
         with progress_bar(len(loader), f"epoch {epoch}") as bar:
             start = asked = time.perf_counter()
@@ -169,10 +173,10 @@ class Trainer:
 
     def _save_and_stop(self) -> None:
         """Saves in the middle of an epoch, so that it can be gone on with from there, and raises KeyboardInterrupt."""
-        learner, epoch, steps = self.learner, self.progress["epoch"], self.progress["begun"]["steps"]
-        self.progress["scaler"] = learner.precision.state()
-        if learner.ranks.is_first:
-            save_checkpoint(self.folder, learner.network, learner.optimizer, self.progress, learner.average)
+        train_step, epoch, steps = self.train_step, self.progress["epoch"], self.progress["begun"]["steps"]
+        self.progress["scaler"] = train_step.precision.state()
+        if train_step.ranks.is_first:
+            save_checkpoint(self.folder, train_step.network, train_step.optimizer, self.progress, train_step.average)
         raise stopped(
             f"stopped in epoch {epoch} after {steps} of {len(self.train_loader)} steps, which are saved; go on with "
             f"--resume_model {self.folder}", self.stop.asked or signal.SIGINT
@@ -183,23 +187,26 @@ class Trainer:
         return (step + 1) % self.settings.accumulate == 0 or step == len(self.train_loader) - 1
 
     def _learn(self, step: int, batch: dict[str, np.ndarray], is_said: bool) -> StepRecord:
-        """The step-th batch of an epoch through the learner."""
+        """The step-th batch of an epoch through the train_step."""
         sampler, together = self.train_loader.sampler, self.settings.accumulate
         is_last, first = self._ends_step(step), step - step % together
         joined = sum(sampler.joined_rows(number) for number in range(first, min(first + together, len(sampler))))
-        weight = self.learner.ranks.loss_weight(len(batch["index"]), joined)
+        weight = self.train_step.ranks.loss_weight(len(batch["index"]), joined)
         is_drawn = is_said and self.settings.validation.debug.debug
-        record = self.learner.learn(batch, weight, is_last, keep_heatmaps=is_drawn)
+        count, height, width = batch["crop"].shape[:3]
+        remedy = "lower TRAIN.BATCH_SIZE and raise TRAIN.ACCUMULATE by the same factor, or give TRAIN.AMP O1"
+        with explaining_memory(f"a training step of {count} images of {width}x{height}", remedy):
+            record = self.train_step.run(batch, weight, is_last, keep_heatmaps=is_drawn)
         if is_last and self.settings.lr_type == "PolynomialDecay":
             self.scheduler.step()
         return record
 
     def _read(self, records: Sequence[StepRecord], meters: dict[str, Any], epoch: int, step: int) -> None:
         """Updates the meters by what the steps up to `step` left behind; raises RunError where a loss is not finite."""
-        every = read_records(records, self.settings.validation.heatmap_size, self.learner.ranks)
+        every = read_records(records, self.settings.validation.heatmap_size, self.train_step.ranks)
         for number, (record, figures) in enumerate(zip(records, every, strict=True), step + 1 - len(records)):
             if not math.isfinite(figures.loss):
-                rows = self.learner.ranks.gather_rows(record.index)
+                rows = self.train_step.ranks.gather_rows(record.index)
                 names = picture_names(self.train_loader.dataset.persons.pictures, rows)
                 raise RunError(
                     f"the loss is {figures.loss} at epoch {epoch}, step {number}, learning rate {record.rate:g}; "
@@ -222,7 +229,7 @@ class Trainer:
             )
 
     def _save_debug(self, step: int, batch: dict[str, np.ndarray], heatmaps: paddle.Tensor | None) -> None:
-        if heatmaps is not None and self.settings.validation.debug.debug and self.learner.ranks.is_first:
+        if heatmaps is not None and self.settings.validation.debug.debug and self.train_step.ranks.is_first:
             target = build_target(batch["horizontal"], batch["vertical"]).numpy()
             skeleton = self.train_loader.dataset.skeleton
             debug = self.settings.validation.debug
@@ -230,17 +237,19 @@ class Trainer:
 
     def validate_epoch(self, epoch: int) -> dict[str, Any]:
         """Validates after an epoch; returns loss, accuracy and, on the first rank, the evaluator's results."""
-        network, average, ranks = self.learner.network, self.learner.average, self.learner.ranks
+        network, average, ranks = self.train_step.network, self.train_step.average, self.train_step.ranks
         prefix = self.folder / "val" if self.settings.validation.debug.debug and ranks.is_first else None
         with average.applied(network) if average else contextlib.nullcontext():
             ranks.share_state(dict(network.named_buffers()))
-            run = PaddleRun(network, self.learner.pixel_scale)
+            run = PaddleRun(network, self.train_step.pixel_scale)
             predictions, scores, loss, score = validate(
                 self.settings.validation, self.valid_loader, run, self.log, prefix, ranks
             )
         row: dict[str, Any] = {"valid_loss": loss, "valid_accuracy": score}
         if ranks.is_first:
             row["results"] = self.evaluator.evaluate(predictions, scores)
+            if self.scalars:
+                self.scalars.add_persons(epoch, self.valid_loader.dataset, predictions, scores)
             for line in table_lines(self.settings.architecture, row["results"]):
                 self.log.info(line)
         return row
@@ -262,8 +271,8 @@ class Trainer:
         """Keeps the best weights and everything to go on with."""
         self.progress["epoch"] = row["epoch"] + 1
         self.progress.pop("begun", None)
-        self.progress["scaler"] = self.learner.precision.state()
-        if not self.learner.ranks.is_first:
+        self.progress["scaler"] = self.train_step.precision.state()
+        if not self.train_step.ranks.is_first:
             return
         score, best = row["results"][self.evaluator.primary_metric], self.progress["best"]
         self._scalar("valid_loss", row["valid_loss"], row["epoch"])
@@ -275,7 +284,7 @@ class Trainer:
         self.progress["history"].append(row)
         self.log.info(f"=> saving checkpoint to {self.folder}")
         if is_best:
-            save_atomically(self.learner.good_weights, self.folder / BEST_NAME)
-        learner = self.learner
-        save_checkpoint(self.folder, learner.network, learner.optimizer, self.progress, learner.average)
+            save_atomically(self.train_step.good_weights, self.folder / BEST_NAME)
+        train_step = self.train_step
+        save_checkpoint(self.folder, train_step.network, train_step.optimizer, self.progress, train_step.average)
         write_json(self.progress["history"], self.folder / "history.json")

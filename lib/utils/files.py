@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Callable
 from reprlib import Repr
@@ -65,6 +67,12 @@ def _depth(data: bytes) -> int:
     return deepest
 
 
+def pairs_in(value: Any) -> list[list[Any]]:
+    """The lists of two in a list, such as a skeleton's limbs; none of anything else."""
+    items = value if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, list) and len(item) == 2]
+
+
 def short_repr(value: Any | None) -> str:
     """A value of a file for a message: short, however long or deep it is."""
     return _short.repr(value)
@@ -113,3 +121,17 @@ def write_json(value: dict | list, path: str | os.PathLike[str], indent: int | N
     """Writes `value` as JSON, whole or not at all, NaN as null; indent None: on one line."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(without_nan(value), indent=indent) + "\n", encoding="utf-8")
+
+
+def file_digest(path: str | os.PathLike[str]) -> str:
+    """The sha256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def could_be_name(text: str) -> bool:
+    """Whether a word given for a file may be a name: no such file is there, and it has no ending and no folder."""
+    return bool(re.fullmatch(r"\w+", text)) and not os.path.exists(text)  # of pathlib a long name is an error

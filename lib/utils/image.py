@@ -7,14 +7,17 @@ import io
 import os
 import zipfile
 import zlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import PurePosixPath
 
 import cv2
 import numpy as np
 
+from .avif import avif_orientation
 from .errors import UserError
-from .picture_header import has_whole_chunks, header_size
+from .exif import EXCHANGING, exif_orientation, turned
+from .picture_header import has_jpeg_end, has_whole_chunks, header_size
 
 # Mean and deviation of ImageNet in the order the original code applies them: to the channels as OpenCV reads them (BGR)
 MEAN = (0.485, 0.456, 0.406)
@@ -23,6 +26,7 @@ MAX_PIXELS = 2**28  # of a picture, decoded: 0.8 GB
 MAX_BYTES = 2**30  # of a picture, as it is stored
 LONGEST_SIDE = 2**15 - 2  # OpenCV cannot warp longer ones
 HEADER_BYTES = 2**14  # that mostly hold a picture's size; a thumbnail before it may be larger
+FEW_BITS = 2**14  # 16-bit pictures whose values stay below it hold 14 bits or fewer: at most a quarter of white
 JPEG_START, PNG_START = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
 REDUCED_FLAGS = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 
@@ -38,6 +42,10 @@ def open_archive(path: str | os.PathLike[str]) -> zipfile.ZipFile:
         return _open_archive(str(path), os.getpid())
     except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
         raise UserError(f"cannot open the picture archive {path}: {error}") from error
+
+
+class UprightPath(str):
+    """The path of a picture that every reader here turns as its EXIF orientation says."""
 
 
 def read_bytes(path: str | os.PathLike[str], most: int = -1) -> bytes:
@@ -69,8 +77,7 @@ def _read_member(archive: zipfile.ZipFile, member: str, most: int) -> bytes:
 def _is_cut_off(data: bytes) -> bool:
     """True for a JPEG or PNG that ends before its end marker: OpenCV would fill the rest with grey and say nothing."""
     if data[:2] == JPEG_START:
-        # the end marker of an embedded thumbnail lies before the last start of scan, the picture's own after it
-        return not data.endswith(b"\xff\xd9") and data.rfind(b"\xff\xd9") <= data.rfind(b"\xff\xda")
+        return not has_jpeg_end(data)
     if data[:8] == PNG_START:
         return not has_whole_chunks(data)
     return False
@@ -80,21 +87,51 @@ def read_image(path: str | os.PathLike[str], use_orientation: bool = False) -> n
     """An (H, W, 3) uint8 BGR picture from a file or `archive.zip@member`.
 
     use_orientation: turn the picture as its EXIF orientation says, as viewers do. Data sets are read without:
-    their annotations are in the stored pixels, as in the original.
+    their annotations are in the stored pixels, as in the original, but for an UprightPath.
     Raises UserError for a missing, truncated, unreadable or enormous picture and names it.
     """
-    orientation = 0 if use_orientation else cv2.IMREAD_IGNORE_ORIENTATION
-    return _decode(path, _whole_bytes(path), cv2.IMREAD_COLOR | orientation)
+    data, stored = _whole_bytes(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    if not (use_orientation or isinstance(path, UprightPath)):
+        return _decode(path, data, stored)
+    orientation = avif_orientation(data)  # which OpenCV does not know
+    if orientation == 1:
+        return _decode(path, data, cv2.IMREAD_COLOR)
+    return turned(_decode(path, data, stored), orientation)
+
+
+def peak_of_16_bits(path: str | os.PathLike[str]) -> int | None:
+    """The largest value of a picture of 16 bits a channel (PNG, TIFF, PNM); None for 8 bits. Raises as `read_image`.
+
+    `read_image` keeps the upper 8 bits, value // 256: what was stored as 12 bits comes out nearly black.
+    """
+    start = read_bytes(path, 32)
+    is_deep_png = start.startswith(PNG_START) and start[24:25] == b"\x10"
+    if not is_deep_png and not start.startswith((b"II*\0", b"MM\0*", b"P2", b"P3", b"P5", b"P6")):
+        return None
+    image = _decode(path, _whole_bytes(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    return int(image.max()) if image.dtype == np.uint16 else None
+
+
+def few_bits_line(path: str | os.PathLike[str], peak: int) -> str:
+    """What is said of a picture of 16 bits a channel whose largest value is `peak`, below FEW_BITS."""
+    return (
+        f"{path} has 16 bits a channel, but no value above {peak}: it is read as value / 256, so nothing in it is "
+        f"brighter than {peak // 256} of 255; stretch the values to 16 bits, or store 8"
+    )
 
 
 def read_reduced(path: str | os.PathLike[str], reduction: int) -> tuple[np.ndarray, int, tuple[int, int]]:
     """A data set's picture, a JPEG decoded at 1/2, 1/4 or 1/8 of its size, which costs a fraction of the time.
 
     Returns the (H, W, 3) uint8 BGR picture, its reduction and the (width, height) of the whole picture. The reduction
-    is 1 where the picture is no JPEG or its size cannot be told beforehand. Pixel x of a picture of reduction r is
-    about the mean of the pixels r * x to r * x + r - 1; its size is the whole one's divided by r, rounded up.
+    is 1 for an UprightPath, and where the picture is no JPEG or its size cannot be told beforehand. Pixel x of a
+    picture of reduction r is about the mean of the pixels r * x to r * x + r - 1; its size is the whole one's divided
+    by r, rounded up.
     Raises UserError as `read_image` does.
     """
+    if isinstance(path, UprightPath):
+        image = read_image(path)
+        return image, 1, image.shape[1::-1]
     data = _whole_bytes(path)
     size = header_size(data)
     if reduction > 1 and size and data.startswith(JPEG_START):
@@ -144,31 +181,51 @@ def picture_header(path: str | os.PathLike[str]) -> tuple[tuple[int, int], bool]
 
     Raises UserError as `read_image` does, but looks for no truncated pictures.
     """
-    data = read_bytes(path, HEADER_BYTES)
-    size = header_size(data) or header_size(read_bytes(path))
+    size, data = _size_and_start(path)
     if size is None:
         return read_image(path).shape[1::-1], False
     _refuse_huge(path, *size)
+    if isinstance(path, UprightPath):
+        return (size[::-1] if exif_orientation(data) in EXCHANGING else size), False
     return size, data.startswith(JPEG_START)
+
+
+def stored_size(path: str | os.PathLike[str]) -> tuple[tuple[int, int], int]:
+    """((width, height) as stored, EXIF orientation) of a picture, from its header. Raises as `picture_size`."""
+    size, data = _size_and_start(path)
+    return size or picture_size(path), exif_orientation(data)
+
+
+def _size_and_start(path: str | os.PathLike[str]) -> tuple[tuple[int, int] | None, bytes]:
+    """(size in the header of a JPEG or PNG, None of other pictures; the bytes that it is in, or all)."""
+    data = read_bytes(path, HEADER_BYTES)
+    size = header_size(data)
+    if size is None:
+        data = read_bytes(path)
+        size = header_size(data)
+    return size, data
 
 
 def picture_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """(width, height) of a picture file or `archive.zip@member`, from its header: nothing is decoded.
 
-    EXIF orientation is ignored, as in `read_image`. Raises UserError for a missing, truncated or unreadable picture.
+    EXIF orientation counts for an UprightPath alone, as in `read_image`. Raises UserError for a missing, truncated or
+    unreadable picture.
     """
     from PIL import Image  # here, so that deployment does without Pillow
 
     try:
         with io.BytesIO(read_bytes(path)) if ".zip@" in str(path) else open(path, "rb") as file:
-            ends = file.read(8)
+            start = file.read(8)
             file.seek(max(0, file.seek(0, os.SEEK_END) - 64))
-            ends += file.read()
+            end = file.read()
             # of most pictures the ends tell; the whole is read where they do not
-            if b"IEND" not in ends and _is_cut_off(ends) and _is_cut_off(read_bytes(path)):
+            tells = end.endswith(b"\xff\xd9") if start.startswith(JPEG_START) else b"IEND" in end
+            if start.startswith((JPEG_START, PNG_START)) and not tells and _is_cut_off(read_bytes(path)):
                 raise UserError(f"the picture {path} is truncated: copy or download it again")
             with Image.open(file) as picture:
-                return picture.size
+                size = picture.size
+            return picture_header(path)[0] if isinstance(path, UprightPath) else size
     except UserError:
         raise
     except Exception as error:  # Pillow lets through whatever a damaged header makes it meet
@@ -186,6 +243,11 @@ def normalization(
     means = np.array(mean, dtype=np.float64)
     deviations = np.array(deviation, dtype=np.float64)
     return (1 / (pixel_scale * deviations)).astype(np.float32), (-means / deviations).astype(np.float32)
+
+
+def is_usual_normalization(mean: Sequence[float], deviation: Sequence[float]) -> bool:
+    """Whether a network expects ImageNet's mean and standard deviation, the only ones that experiments can give it."""
+    return bool(np.allclose([mean, deviation], [MEAN, STD], rtol=0, atol=1e-3))
 
 
 def crop_person(

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol, cast
 
 
@@ -41,27 +42,45 @@ class _NoBar(contextlib.nullcontext):
 
 
 class Stopwatch:
-    """Seconds spent in named parts of the work; a part within another one counts for itself only."""
+    """Seconds spent in named parts of the work; a part within another one counts for itself only.
+
+    Threads have their own parts at the same time: their seconds may then add up to more than have gone by.
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
-        self._open: list[str] = []
-        self._since = 0.0
+        self._of_thread = threading.local()
+        self._began: float | None = None
+
+    def begin(self) -> None:
+        """What `line` says of the time that has gone by counts from here."""
+        self._began = time.perf_counter()
+
+    def line(self, parts: Sequence[str], count: int) -> str:
+        """Milliseconds for each of `count` pictures: of each part, of all since `begin`, and which part limits."""
+        count, known = max(1, count), [part for part in parts if part in self.seconds]
+        said = ", ".join(f"{part} {1000 * self.seconds[part] / count:.1f}" for part in known)
+        if self._began is None or not known:
+            return said
+        most = max(known, key=lambda part: self.seconds[part])
+        return f"{said}; {1000 * (time.perf_counter() - self._began) / count:.1f} in all, limited by {most}"
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
         """Counts what happens in the block as `name`."""
         self._turn()
-        self._open.append(name)
+        self._of_thread.open.append(name)
         try:
             yield
         finally:
             self._turn()
-            self._open.pop()
+            self._of_thread.open.pop()
 
     def _turn(self) -> None:
-        now = time.perf_counter()
-        if self._open:
-            name = self._open[-1]
-            self.seconds[name] = self.seconds.get(name, 0.0) + now - self._since
-        self._since = now
+        thread, now = self._of_thread, time.perf_counter()
+        if not hasattr(thread, "open"):
+            thread.open = []
+        if thread.open:
+            name = thread.open[-1]
+            self.seconds[name] = self.seconds.get(name, 0.0) + now - thread.since
+        thread.since = now

@@ -1,4 +1,4 @@
-"""The process: processor settings, device, one-line errors, log. Imports Paddle late."""
+"""The process: processor settings, one-line errors, log. Imports Paddle late."""
 from __future__ import annotations
 
 import contextlib
@@ -13,10 +13,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any, TextIO
 
-from .errors import ItemError, RunError, UserError
+from .errors import ItemError, RunError, UserError, gpu_problem
 
 LOGGER_NAME = "pose"
+CLOSED_PIPE = 13  # SIGPIPE, which Windows has not: programs that it ends have exit code 141
 OF_ONE_NAME = frozenset((errno.ENAMETOOLONG, errno.EISDIR))  # a file of another name can still be written
 
 
@@ -58,39 +60,45 @@ def import_paddle() -> ModuleType:
     return paddle
 
 
-def gpu_numbers(gpus: str) -> list[int]:
-    """List of the numbers in '0' or '0,1', as in GPUS; empty for 'cpu' or ''. Raises UserError for anything else."""
-    names = [name.strip() for name in gpus.split(",") if name.strip()]
-    if names in ([], ["cpu"]):
-        return []
-    if not all(name.isdecimal() for name in names):
-        raise UserError(f"--gpus {gpus}: expected numbers such as 0, or cpu")
-    return [int(name) for name in names]
+class LastingStream:
+    """A stream that goes on without its screen: from the first line that cannot be written on, lines go nowhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """As a stream does."""
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):  # a closed pipe, a terminal that is gone, a closed file
+            return self._lose(text)
+
+    def flush(self) -> None:
+        """As a stream does."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._lose("")
+
+    def _lose(self, text: str) -> int:
+        self._stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+        return len(text)
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal that is still there."""
+        with contextlib.suppress(OSError, ValueError):
+            return self._stream.isatty()
+        return False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
-def choose_device(gpus: str, asked: bool = False) -> str:
-    """Sets Paddle's device and returns a line that says which: the first of `gpus`, or the CPU where there is no GPU.
-
-    gpus: '0' or '0,1', as in GPUS; 'cpu' or '' for the CPU. asked: the user gave --gpus, so a GPU that is not there
-    is an error rather than a reason to run on the CPU. Raises UserError.
-    """
-    paddle, numbers = import_paddle(), gpu_numbers(gpus)
-    if not numbers:
-        paddle.set_device("cpu")
-        return f"=> device: CPU, {os.environ.get('OMP_NUM_THREADS', '1')} threads"
-    present = paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
-    wanted = numbers[0]
-    if wanted >= present:
-        reason = f"this machine has {present} GPU(s)" if present else "no CUDA GPU can be used"
-        if not paddle.is_compiled_with_cuda():
-            reason += " (this Paddle is built without CUDA)"
-        if asked or present:
-            raise UserError(f"GPU {wanted} was asked for, but {reason}; --gpus cpu runs on the CPU")
-        paddle.set_device("cpu")
-        return f"=> device: CPU, {os.environ.get('OMP_NUM_THREADS', '1')} threads; {reason}"
-    paddle.set_device(f"gpu:{wanted}")
-    others = f"; one GPU is used, {','.join(map(str, numbers[1:]))} not" if len(numbers) > 1 else ""
-    return f"=> device: GPU {wanted}, {paddle.device.cuda.get_device_name(wanted)}{others}"
+def outlast_screen() -> None:
+    """For work that takes days: a closed terminal or pipe does not end the process; the log file has everything."""
+    sys.stdout, sys.stderr = LastingStream(sys.stdout), LastingStream(sys.stderr)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 class _BarHandler(logging.StreamHandler):
@@ -149,12 +157,13 @@ def clear_parts(folder: Path) -> None:
     """
     for path in Path(folder).glob(".*.part"):
         number = path.name.split(".")[-2]
-        if number.isdecimal() and (int(number) == os.getpid() or not _is_alive(int(number))):
+        if number.isdecimal() and (int(number) == os.getpid() or not is_alive(int(number))):
             with contextlib.suppress(OSError):
                 path.unlink()
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Whether there is a process of this number on this machine."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -162,6 +171,15 @@ def _is_alive(process: int) -> bool:
     except PermissionError:  # somebody else's
         return True
     return True
+
+
+@contextlib.contextmanager
+def naming_file(path: Path) -> Iterator[None]:
+    """A block in which a file that cannot be written is a RunError that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 @contextlib.contextmanager
@@ -180,7 +198,7 @@ def replacing(path: str | os.PathLike[str], ending: str = ".part") -> Iterator[P
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        old = "; the file that was there is whole" if path.exists() else ""
+        old = "; the file that was there is whole" if os.path.exists(path) else ""
         kind = ItemError if error.errno in OF_ONE_NAME else RunError
         raise kind(f"cannot write {path}: {error.strerror or error}{old}") from error
     finally:
@@ -199,11 +217,16 @@ def run_script(main: Callable) -> None:
     except KeyboardInterrupt as error:
         message, number = error.args or ("interrupted", signal.SIGINT)
         sys.exit(_complain(message, 128 + number))
-    except BrokenPipeError:
+    except BrokenPipeError:  # such as by head, which has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        sys.exit(128 + CLOSED_PIPE)
+    except Exception as error:
+        problem = gpu_problem(error)
+        if not problem:
+            raise
+        sys.exit(_complain(problem, 1))
 
 
-def _complain(error: BaseException, code: int) -> int:
+def _complain(error: object, code: int) -> int:
     print("error:", " ".join(str(error).split()), file=sys.stderr)
     return code

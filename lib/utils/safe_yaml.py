@@ -1,9 +1,12 @@
 """Reads YAML safely: plain values only, and a bounded number of them."""
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import yaml
+
+from .errors import UserError
 
 LARGEST_TEXT = 2**20  # characters
 MAX_VALUES = 20_000  # with those that aliases repeat: nine lists of nine aliases each stand for 387 million
@@ -20,6 +23,17 @@ def parse_yaml(text: str) -> dict:
     # besides its own error and ValueError (2024-02-30) these come from explicit tags of impossible values (!!int "")
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
+
+
+def read_yaml(path: str | os.PathLike[str], what: str) -> Any:
+    """The value of a YAML file; what: it is, for messages. Raises UserError where it cannot be read or is not YAML."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return parse_yaml(file.read(LARGEST_TEXT + 1))
+    except OSError as error:
+        raise UserError(f"cannot read the {what} {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not valid YAML: {error}") from error
 
 
 class _BoundedLoader(yaml.SafeLoader):

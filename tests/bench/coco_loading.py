@@ -55,7 +55,7 @@ def draw_keypoints(rng):
     """(their number, 51 numbers): some of the 17 joints, in whole pixels."""
     visible = rng.integers(0, 3, 17)
     visible[rng.integers(17)] = 2
-    joints = rng.integers(1, 425, (17, 2)) * (visible > 0)[:, None]
+    joints = rng.integers(100, 300, (17, 2)) * (visible > 0)[:, None]
     return int((visible > 0).sum()), numbers(np.column_stack([joints, visible]).ravel())
 
 
@@ -75,7 +75,7 @@ def write_annotations(path, pictures=PICTURES, persons=PERSONS, with_keypoints=W
             file.write("," * (row > 0) + IMAGE.format(id=number, width=width, height=height))
         file.write('],"annotations": [')
         for row, picture in enumerate(rng.choice(ids, persons).tolist()):
-            x, y, width, height = rng.uniform((0, 0, 20, 20), (300, 250, 330, 220))
+            x, y, width, height = rng.uniform((0, 0, 300, 300), (100, 100, 320, 320))  # all joints are inside
             count, keypoints = poses[row % 2000] if posed[row] else (0, nothing)
             file.write("," * (row > 0) + PERSON.format(
                 mask=crowd if crowds[row] else masks[int(rng.integers(2000))], count=count, area=width * height / 2,

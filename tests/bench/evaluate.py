@@ -55,7 +55,7 @@ def plain_pckh(evaluator, predictions):
         for joint in range(joints):
             if evaluator.missing[person, joint]:
                 continue
-            (x, y), (true_x, true_y) = predictions[person, joint] + 1.0, evaluator.truth[person, joint]
+            (x, y), (true_x, true_y) = predictions[person, joint] + 1.0, evaluator.ground_truth[person, joint]
             distance = math.sqrt((x - true_x) ** 2 + (y - true_y) ** 2) / evaluator.sizes[person]
             shown[joint] += 1
             for number, threshold in enumerate(thresholds):
@@ -75,7 +75,7 @@ def measure_pckh(rounds):
         path = Path(folder) / "gt_valid.mat"
         scipy.io.savemat(path, {key: value for key, value in truth.items() if not key.startswith("__")})
         evaluator = PCKhEvaluator(path, MPII)
-    predictions = evaluator.truth - 1 + np.random.default_rng(0).normal(0, 15, evaluator.truth.shape)
+    predictions = evaluator.ground_truth - 1 + np.random.default_rng(0).normal(0, 15, evaluator.ground_truth.shape)
     figures, plain = evaluator.evaluate(predictions), plain_pckh(evaluator, predictions)
     if not np.allclose((figures["Mean"], figures["Mean@0.1"]), plain, atol=1e-9):
         raise RunError(f"the loops' Mean and Mean@0.1 are {plain}, the evaluator's {figures}")
@@ -104,7 +104,7 @@ def draw_people(count):
         for row in range(count)
     ]  # fmt: skip
     images = {image_id: (f"{image_id:012d}.jpg", 640, 640) for image_id in np.unique(image_ids).tolist()}
-    truth = CocoTruth(Path("drawn.json"), images, {"id": 1, "name": "person"}, annotations)
+    truth = CocoTruth(Path("drawn.json"), images, [{"id": 1, "name": "person"}], annotations)
     persons = Persons(
         [images[image_id][0] for image_id in image_ids.tolist()], *crop_of_box(boxes, (192, 256)), joints, visible,
         boxes, image_ids, rng.uniform(0.3, 1, count),
@@ -131,7 +131,7 @@ def pycocotools_alone(evaluator, results, expected):
     """Seconds of pycocotools' own way, from files to figures. Raises RunError where its AP is not the expected one."""
     from pycocotools import coco, cocoeval
 
-    truth = evaluator.truth
+    truth = evaluator.ground_truth
     annotations = [
         {**record, "category_id": 1, "keypoints": record["keypoints"].tolist(),
          "num_keypoints": int((record["keypoints"][2::3] > 0).sum())}

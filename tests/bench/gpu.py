@@ -20,9 +20,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "pose_estimation")]
 from measuring import TimedLoader, in_fresh_process, machine_line, table
 
 from lib.config.config import parse_overrides, read_config
+from lib.device.device import choose_device
 from lib.utils.errors import UserError
 from lib.utils.parser import OneLineParser
-from lib.utils.runtime import choose_device, import_paddle, quiet_logger, run_script
+from lib.utils.runtime import import_paddle, quiet_logger, run_script
 
 EXPERIMENT = "experiments/mpii/resnet50/256x256_d256x3_adam_lr1e-3.yaml"
 SWITCHES = ("TRAIN.CHANNELS_LAST", "TRAIN.TO_STATIC", "CUDNN.BENCHMARK")
@@ -53,7 +54,7 @@ def measure(cfg, settings, epochs):
 
     _, trainer = make_trainer(config, None)
     trainer.log = quiet_logger()
-    trainer.learner.begin()
+    trainer.train_step.begin()
     loader = trainer.train_loader = TimedLoader(trainer.train_loader)
     for epoch in range(epochs + 1):
         trainer.progress.pop("begun", None)  # the epoch before is finished

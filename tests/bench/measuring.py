@@ -44,16 +44,18 @@ def median_ms(action, rounds):
     return interleaved_ms(action, rounds=rounds)[0]
 
 
-def interleaved_ms(*actions, rounds, clock=time.perf_counter):
+def interleaved_ms(*actions, rounds, clock=time.perf_counter, pause=0.0):
     """The median time of each of several actions in milliseconds, after three rounds that do not count.
 
     They take turns, so that a busy machine slows all of them. clock: time.process_time for what works in one thread
-    and waits for nothing: it leaves out the time that other programs have.
+    and waits for nothing: it leaves out the time that other programs have. pause: seconds before each, where threads of
+    the one before still wait for work in a loop.
     """
     times = []
     for _ in range(rounds + 3):
         times.append([])
         for action in actions:
+            time.sleep(pause)
             start = clock()
             action()
             times[-1].append(clock() - start)

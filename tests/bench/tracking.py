@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 
 from lib.core.boxes import box_overlaps
+from lib.core.poses import Poses
 from lib.core.skeletons import MPII
 from lib.dataset.posetrack_form import HEAD_SHARE, PoseFrame
 from lib.dataset.synthetic.clips import HIDDEN_SHARE, SyntheticClip
 from lib.evaluation.tracks import PoseTrackEvaluator
-from lib.inference.person_boxes import People
 from lib.tracking.similarity import tracking_sigmas
 from lib.tracking.tracker import METHODS, PoseTracker
 from lib.utils.files import write_json
@@ -37,7 +37,7 @@ class Scene:
 
     image: np.ndarray
     people: list
-    detected: People
+    detected: Poses
     dropped: list
     poses: list  # what the stand-in sees in each person: keypoints (16, 2), scores (16,)
 
@@ -65,7 +65,7 @@ def make_scenes(seed, frames):
                 boxes.append([*place - person.box[2:] / 2, *person.box[2:]])
                 scores.append(rng.uniform(0.5, 0.9))
         poses = [_stand_in_pose(rng, person) for person in people]
-        detected = People(np.reshape(boxes, (-1, 4)), np.array(scores))
+        detected = Poses.in_boxes(boxes, scores)
         scenes.append(Scene(image, people, detected, dropped, poses))
     return scenes
 
@@ -129,7 +129,7 @@ def follow(scenes, settings, see, clock=None):
     for scene in scenes:
         people = tracker.propose(scene.image, scene.detected)
         keypoints, scores = see(scene, people.boxes)
-        tracked = tracker.update(people, keypoints, scores)
+        tracked = tracker.update(replace(people, keypoints=keypoints, scores=scores))
         shown = tracked.scores >= settings.joint_threshold
         frames.append(PoseFrame(
             "", tracked.identities, tracked.keypoints, shown, tracked.scores, np.full(len(shown), np.nan)

@@ -4,6 +4,7 @@ import argparse
 import resource
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -11,9 +12,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import cv2
 import numpy as np
 
+from lib.core.poses import Poses
 from lib.core.skeletons import MPII
 from lib.dataset.synthetic.clips import ClipSettings, SyntheticClip
-from lib.inference.person_boxes import People
 from lib.tracking.similarity import tracking_sigmas
 from lib.tracking.tracker import PoseTracker, TrackerSettings
 from lib.visualization.tracks import TrackDrawing
@@ -55,7 +56,7 @@ def main():
     start = time.perf_counter()
     for number in range(arguments.frames):
         image, people = scenes[number % len(scenes)]
-        detected = People(np.array([person.box for person in people]), np.full(len(people), 0.9))
+        detected = Poses.in_boxes([person.box for person in people], np.full(len(people), 0.9))
         proposed = clock.timed("flow and boxes", tracker.propose, image, detected)
         # what a network would see: the joints of the person whose box it is, or nothing that counts
         keypoints, scores = np.zeros((len(proposed.boxes), 16, 2)), np.zeros((len(proposed.boxes), 16))
@@ -63,7 +64,7 @@ def main():
             gaps = [np.abs(box - person.box).sum() for person in people]
             if gaps and min(gaps) < 60:
                 keypoints[row], scores[row] = people[int(np.argmin(gaps))].joints, 0.9
-        tracked = clock.timed("match", tracker.update, proposed, keypoints, scores)
+        tracked = clock.timed("match", tracker.update, replace(proposed, keypoints=keypoints, scores=scores))
         counts.append(len(tracked.identities))
         clock.timed("draw", drawing.draw, image, tracked, tracked.keypoints, tracked.scores > 0.4)
         if number in (arguments.frames // 10, arguments.frames - 1):

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -55,7 +56,8 @@ def step_pictures(scenes, tracker, number):
             draw_boxes(image, scene.detected.boxes, WHITE, 2)
             about = "the detector's boxes (white), joints and boxes carried by flow"
             pictures.append(caption(image, f"frame {number}: {about}"))
-        tracked = tracker.update(people, *see(scene, people.boxes))
+        keypoints, scores = see(scene, people.boxes)
+        tracked = tracker.update(replace(people, keypoints=keypoints, scores=scores))
         image = drawing.draw(scene.image, tracked, tracked.keypoints, tracked.scores >= 0.4)
         if place == number - 1:
             pictures.append(caption(image, f"frame {place}: poses and identities so far"))

@@ -22,7 +22,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "pose_estimation")]
 from measuring import TimedLoader, machine_line, table
 
 from lib.config.config import parse_overrides, read_config
-from lib.utils.runtime import choose_device, import_paddle, run_script
+from lib.device.device import choose_device
+from lib.utils.runtime import import_paddle, run_script
 
 WANTED_SHARE, WANTED_START = 0.03, 1.0
 
@@ -33,16 +34,16 @@ def bare_seconds(trainer, batch, steps):
 
     from lib.models.paddle_network import build_target, normalize_crops
 
-    images = normalize_crops(batch["crop"], trainer.learner.pixel_scale)
+    images = normalize_crops(batch["crop"], trainer.train_step.pixel_scale)
     weight = paddle.to_tensor(batch["target_weight"])
     target = build_target(batch["horizontal"], batch["vertical"])
-    trainer.learner.network.train()
+    trainer.train_step.network.train()
     start = time.perf_counter()
     for _ in range(steps):
-        loss = trainer.learner.criterion(trainer.learner.network(images), target, weight)
+        loss = trainer.train_step.criterion(trainer.train_step.network(images), target, weight)
         loss.backward()
-        trainer.learner.optimizer.step()
-        trainer.learner.optimizer.clear_grad()
+        trainer.train_step.optimizer.step()
+        trainer.train_step.optimizer.clear_grad()
     float(loss)
     return time.perf_counter() - start
 

@@ -19,6 +19,8 @@ from lib.utils.errors import RunError
 from lib.utils.runtime import make_folder, run_script
 
 MAIN = "experiments/mpii/resnet50/256x256_d256x3_adam_lr1e-3.yaml"
+DEMO = "experiments/mini/synthetic_resnet18_96x96.yaml"
+DEMO_WEIGHTS = "output/mpii/pose_resnet_18/synthetic_resnet18_96x96/model_best.pdparams"
 SECTIONS = Path("output/bench")
 DOCUMENT = Path("docs/benchmarks.md")
 HEAD = """# Benchmarks
@@ -53,9 +55,15 @@ BENCHES = {
     "long_run": Bench("A long training", ("tests/bench/long_run.py",)),
     "annotations": Bench("Reading annotations", ("tests/bench/annotations.py",)),
     "coco": Bench("COCO's train2017", ("tests/bench/coco_loading.py",)),
+    "detector": Bench("A detector's answer", ("tests/bench/detector_answers.py",)),
+    "video": Bench("Reading and writing a video", ("tests/bench/video.py",)),
     "deploy": Bench("Deployment", (
         "tests/bench/inference_speed.py", "--cfg", MAIN, "--model-file", "output/bench.pdparams",
         "--model", "output/onnx/bench.onnx",
+    )),
+    "runtimes": Bench("Runtimes and precisions", (
+        "tests/bench/runtimes.py", "--cfg", MAIN, "--model", "output/onnx/bench.onnx",
+        "--int8", "output/onnx/bench_int8.onnx", "--scored", DEMO, DEMO_WEIGHTS,
     )),
 }  # fmt: skip
 

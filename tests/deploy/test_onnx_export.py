@@ -1,4 +1,4 @@
-"""Rewritten graphs give what they gave before: folded, with the flip test, without deconvolutions, in 8 bits."""
+"""Rewritten graphs give what they gave before: with the flip test, without deconvolutions, in 8 bits."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from lib.utils.errors import RunError, UserError
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from lib.deploy.onnx_graph import INPUT, OUTPUT, Graph, fold_batch_norms, merge_flip  # noqa: E402
+from lib.deploy.onnx_graph import INPUT, OUTPUT, Graph, merge_flip  # noqa: E402
 from lib.deploy.onnx_int8 import quantize, split_deconvolutions  # noqa: E402
 from lib.deploy.onnx_network import OnnxRun, check_metadata  # noqa: E402
 
@@ -24,60 +24,44 @@ PAIRS = MPII.flip_pairs
 
 
 class Sketch:
-    """A graph as paddle2onnx writes one: constants as nodes, biases that are reshaped and added behind."""
+    """Makes a Graph, a node after the other, with random weights."""
 
     def __init__(self, seed=0):
-        self.random, self.nodes, self.value, self.count = np.random.default_rng(seed), [], "pictures", 0
-
-    def constant(self, values, kind=np.float32):
-        name = self.new()
-        tensor = onnx.numpy_helper.from_array(np.asarray(values, dtype=kind))
-        self.nodes.append(onnx.helper.make_node("Constant", [], [name], value=tensor))
-        return name
-
-    def new(self):
-        self.count += 1
-        return f"value_{self.count}"
+        self.random, self.nodes, self.arrays, self.value = np.random.default_rng(seed), [], {}, INPUT
 
     def normal(self, *shape):
-        return self.constant(self.random.normal(size=shape) / max(1, np.prod(shape[1:])) ** 0.5)
+        name = f"constant_{len(self.arrays)}"
+        values = self.random.normal(size=shape) / max(1, np.prod(shape[1:])) ** 0.5
+        self.arrays[name] = values.astype(np.float32)
+        return name
 
     def add(self, kind, *constants, **attributes):
         """A node of the value so far and constants; its output is the value from now on."""
-        source, self.value = self.value, self.new()
+        source, self.value = self.value, f"value_{len(self.nodes)}"
         self.nodes.append(onnx.helper.make_node(kind, [source, *constants], [self.value], **attributes))
         return self
 
-    def batch_norm(self, channels):
-        scale, shift, mean = (self.normal(channels) for _ in range(3))
-        return self.add("BatchNormalization", scale, shift, mean, self.constant(self.random.uniform(0.3, 3, channels)))
-
-    def bias(self, channels):
-        plain, shape, reshaped = self.normal(channels), self.constant([1, channels, 1, 1], np.int64), self.new()
-        self.nodes.append(onnx.helper.make_node("Reshape", [plain, shape], [reshaped]))
-        return self.add("Add", reshaped)
-
-    def deconvolution(self, kernel, inputs=8, outputs=12, **attributes):
+    def deconvolution(self, kernel, inputs=8, outputs=12, bias=False, **attributes):
         padding, extra = GEOMETRY[kernel]
         given = {"strides": [2, 2], "pads": [padding] * 4, "output_padding": [extra] * 2, **attributes}
-        return self.add("ConvTranspose", self.normal(inputs, outputs, kernel, kernel), **given)
+        constants = [self.normal(inputs, outputs, kernel, kernel), *([self.normal(outputs)] if bias else [])]
+        return self.add("ConvTranspose", *constants, **given)
 
-    def model(self, opset=17):
-        self.nodes[-1].output[0] = "result"
-        graph = onnx.helper.make_graph(
-            self.nodes, "sketch", [onnx.helper.make_tensor_value_info("pictures", FLOAT, OPEN_INPUT)],
-            [onnx.helper.make_tensor_value_info("result", FLOAT, ["n", "c", "rows", "columns"])],
-        )  # fmt: skip
-        return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=8)
+    def graph(self, opset=17):
+        self.nodes[-1].output[0] = OUTPUT
+        return Graph(self.nodes, self.arrays, opset)
 
 
 def sketch_network(kernel=4, opset=17, seed=0):
-    """Convolution, deconvolution and final convolution with all that comes between: (N, 3, h, w) -> (N, 16, h, w)."""
+    """Convolution, deconvolution and final convolution: (N, 3, h, w) -> (N, 16, h, w)."""
     sketch = Sketch(seed)
-    sketch.add("Conv", sketch.normal(8, 3, 3, 3), pads=[1] * 4, strides=[2, 2]).batch_norm(8).add("Relu")
-    sketch.deconvolution(kernel).bias(12).batch_norm(12).add("Relu")
-    sketch.add("Conv", sketch.normal(16, 12, 1, 1)).bias(16).add("Identity")
-    return sketch.model(opset)
+    sketch.add("Conv", sketch.normal(8, 3, 3, 3), pads=[1] * 4, strides=[2, 2]).add("Relu")
+    sketch.deconvolution(kernel, bias=True).add("Relu")
+    return sketch.add("Conv", sketch.normal(16, 12, 1, 1), sketch.normal(16)).graph(opset)
+
+
+def model_of(graph, output=OPEN_OUTPUT):
+    return graph.to_model(OPEN_INPUT, output)
 
 
 def run(model, images):
@@ -101,52 +85,16 @@ def assert_close(found, expected, share=1e-6):
     np.testing.assert_allclose(found, expected, rtol=0, atol=share * np.abs(expected).max())
 
 
-# -- BatchNorm -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kernel", GEOMETRY)
-@pytest.mark.parametrize("opset", [13, 17, 18])
-def test_batch_norms_and_biases_go_into_the_convolutions_before_them(kernel, opset):
-    model = sketch_network(kernel, opset)
-    graph = Graph(model)
-    assert fold_batch_norms(graph) == 2 and graph.opset == opset
-    assert kinds(graph) == ["Conv", "Relu", "ConvTranspose", "Relu", "Conv"]
-    folded = graph.to_model(OPEN_INPUT, OPEN_OUTPUT)
-    assert len(folded.graph.initializer) == 6 and folded.ir_version == 8
-    for images in (pictures(), pictures(1, 8, 32)):
-        assert_close(run(folded, images), run(model, images))
-
-
-def test_a_batch_norm_behind_anything_else_stays():
-    sketch = Sketch()
-    sketch.add("Conv", sketch.normal(4, 3, 1, 1)).add("Relu").batch_norm(4)
-    graph = Graph(sketch.model())
-    assert fold_batch_norms(graph) == 0
-    assert kinds(graph) == ["Conv", "Relu", "BatchNormalization"]
-
-
-def test_a_convolution_that_others_read_too_is_left_alone():
-    sketch = Sketch()
-    sketch.add("Conv", sketch.normal(4, 3, 1, 1))
-    convolved = sketch.value
-    sketch.batch_norm(4).add("Add", convolved)
-    model = sketch.model()
-    graph = Graph(model)
-    assert fold_batch_norms(graph) == 0
-    assert_close(run(graph.to_model(OPEN_INPUT, ["batch", 4, "r", "c"]), pictures()), run(model, pictures()))
-
-
 # -- the flip test ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shift", [True, False])
 @pytest.mark.parametrize("opset", [13, 17, 18])
 def test_the_merged_flip_test_is_that_of_the_predictor(shift, opset):
-    graph = Graph(sketch_network(opset=opset))
-    fold_batch_norms(graph)
-    plain = graph.to_model(OPEN_INPUT, OPEN_OUTPUT)
+    graph = sketch_network(opset=opset)
+    plain = model_of(graph)
     merge_flip(graph, mirrored_order(16, PAIRS), shift)
-    merged = graph.to_model(OPEN_INPUT, OPEN_OUTPUT)
+    merged = model_of(graph)
 
     def of_crops(crops):  # (N, h, w, 3), as the predictor has them
         return run(plain, np.ascontiguousarray(np.moveaxis(crops, -1, 1)))
@@ -157,11 +105,10 @@ def test_the_merged_flip_test_is_that_of_the_predictor(shift, opset):
 
 
 def test_the_merged_flip_test_holds_the_weights_once():
-    graph = Graph(sketch_network())
-    fold_batch_norms(graph)
-    before = len(graph.to_model(OPEN_INPUT, OPEN_OUTPUT).SerializeToString())
+    graph = sketch_network()
+    before = len(model_of(graph).SerializeToString())
     merge_flip(graph, mirrored_order(16, PAIRS), shift=True)
-    merged = graph.to_model(OPEN_INPUT, OPEN_OUTPUT)
+    merged = model_of(graph)
     assert kinds(graph).count("Conv") == 2
     assert len(merged.SerializeToString()) - before < 3000  # nodes and their small constants
 
@@ -171,40 +118,38 @@ def test_the_merged_flip_test_holds_the_weights_once():
 
 @pytest.mark.parametrize("kernel", GEOMETRY)
 def test_a_deconvolution_is_exactly_a_convolution_and_a_rearrangement(kernel):
-    model = sketch_network(kernel)
-    graph = Graph(model)
-    fold_batch_norms(graph)
+    graph = sketch_network(kernel)
+    model = model_of(graph)
     assert split_deconvolutions(graph) == 1
     cut = [] if kernel == 2 else ["Slice"]
     assert kinds(graph) == ["Conv", "Relu", "Conv", "Relu", "Conv", "DepthToSpace", *cut]
-    split = graph.to_model(OPEN_INPUT, OPEN_OUTPUT)
+    split = model_of(graph)
     for images in (pictures(), pictures(1, 2, 6), pictures(3, 2, 2)):
         assert_close(run(split, images), run(model, images))
 
 
 def test_two_in_a_row_before_a_final_convolution_of_3x3():
     sketch = Sketch()
-    sketch.deconvolution(4, inputs=3, outputs=5).add("Relu").deconvolution(3, inputs=5, outputs=6).bias(6).add("Relu")
-    model = sketch.add("Conv", sketch.normal(16, 6, 3, 3), pads=[1] * 4).bias(16).model()
-    graph = Graph(model)
-    fold_batch_norms(graph)
+    sketch.deconvolution(4, inputs=3, outputs=5).add("Relu")
+    sketch.deconvolution(3, inputs=5, outputs=6, bias=True).add("Relu")
+    graph = sketch.add("Conv", sketch.normal(16, 6, 3, 3), sketch.normal(16), pads=[1] * 4).graph()
+    model = model_of(graph)
     assert split_deconvolutions(graph) == 2
     assert kinds(graph) == ["Conv", "Relu", "DepthToSpace", "Slice"] * 2 + ["Conv"]
-    assert_close(run(graph.to_model(OPEN_INPUT, OPEN_OUTPUT), pictures()), run(model, pictures()))
+    assert_close(run(model_of(graph), pictures()), run(model, pictures()))
 
 
 @pytest.mark.parametrize("kernel", GEOMETRY)
 def test_without_bias_and_relu_too(kernel):
-    sketch = Sketch()
-    model = sketch.deconvolution(kernel, inputs=3, outputs=5).model()
-    graph = Graph(model)
+    graph, output = Sketch().deconvolution(kernel, inputs=3, outputs=5).graph(), ["batch", 5, "r", "c"]
+    model = model_of(graph, output)
     assert split_deconvolutions(graph) == 1 and "Relu" not in kinds(graph)
-    assert_close(run(graph.to_model(OPEN_INPUT, ["batch", 5, "r", "c"]), pictures()), run(model, pictures()))
+    assert_close(run(model_of(graph, output), pictures()), run(model, pictures()))
 
 
 @pytest.mark.parametrize("attributes", [{"pads": [0] * 4}, {"strides": [1, 1]}, {"pads": [1, 1, 0, 0]}])
 def test_a_deconvolution_of_another_geometry_stays(attributes):
-    graph = Graph(Sketch().deconvolution(4, inputs=3, **attributes).model())
+    graph = Sketch().deconvolution(4, inputs=3, **attributes).graph()
     assert split_deconvolutions(graph) == 0 and kinds(graph) == ["ConvTranspose"]
 
 
@@ -212,19 +157,18 @@ def test_a_deconvolution_of_another_geometry_stays(attributes):
 
 
 def test_weights_and_values_are_of_8_bits_but_for_the_last_convolution():
-    graph = Graph(sketch_network())
-    fold_batch_norms(graph)
+    graph = sketch_network()
     split_deconvolutions(graph)
     crops = np.random.default_rng(0).integers(0, 256, (24, 16, 20, 3), dtype=np.uint8)
-    plain = graph.to_model(OPEN_INPUT, OPEN_OUTPUT)
-    small = Graph(quantize(graph.to_model(OPEN_INPUT, OPEN_OUTPUT), crops))
+    plain = model_of(graph)
+    small = Graph.of_model(quantize(model_of(graph), crops))
     weights = {node.output[0]: node.input[0] for node in small.nodes if node.op_type == "DequantizeLinear"}
     convolutions = [node for node in small.nodes if node.op_type == "Conv"]
     kind = [small.arrays[weights.get(node.input[1], node.input[1])].dtype for node in convolutions]
     assert kind == [np.int8, np.int8, np.float32]
     assert kinds(small)[-3:] == ["Conv", "DepthToSpace", "Slice"]  # nothing rounds the heatmaps
 
-    model = small.to_model(OPEN_INPUT, OPEN_OUTPUT)
+    model = model_of(small)
     from lib.utils.image import crops_to_input
 
     images = crops_to_input(crops[:3])
@@ -235,7 +179,7 @@ def test_weights_and_values_are_of_8_bits_but_for_the_last_convolution():
     merge_flip(small, mirrored_order(16, PAIRS), shift=True)
     mirrored = run(model, np.ascontiguousarray(images[..., ::-1]))[:, mirrored_order(16, PAIRS), :, ::-1]
     shifted = np.concatenate([mirrored[..., :1], mirrored[..., :-1]], axis=3)
-    assert_close(run(small.to_model(OPEN_INPUT, OPEN_OUTPUT), images), (found + shifted) / 2)
+    assert_close(run(model_of(small), images), (found + shifted) / 2)
 
 
 # -- what the file says of itself ------------------------------------------------------------------------------------
@@ -258,7 +202,7 @@ def write(paddle, tmp_path):
         sketch = Sketch()
         sketch.add("Conv", sketch.normal(16, 3, 4, 4), strides=[16, 16])
         path = tmp_path / "x.onnx"
-        write_model(Graph(sketch.model()), ExportSettings(config or config_of(), **settings), path)
+        write_model(sketch.graph(), ExportSettings(config or config_of(), **settings), path)
         return path
 
     return write

@@ -259,7 +259,7 @@ def valid(paddle, tmp_path, run_main):
     [
         ("cpu", ""),
         ("abc", "--gpus abc: expected numbers such as 0, or cpu"),
-        ("0", "GPU 0 was asked for, but ONNX Runtime"),
+        ("0", "GPU 0 was asked for, but the network would run on CPUExecutionProvider"),
     ],
 )
 def test_a_gpu_that_was_asked_for_is_used_or_is_an_error(valid, tmp_path, monkeypatch, gpus, complaint):
@@ -270,6 +270,11 @@ def test_a_gpu_that_was_asked_for_is_used_or_is_an_error(valid, tmp_path, monkey
         assert code == 2 and out.startswith(f"error: {complaint}") and out.count("\n") == 1
     else:
         assert not code and (folder / "results.json").is_file()
+
+
+def test_a_runtime_of_onnx_files_is_not_for_weights(valid):
+    code, out, _ = valid("--model-file", "w.pdparams", "--provider", "cpu")
+    assert code == 2 and out.startswith("error: --provider and --precision are for .onnx files: w.pdparams is none")
 
 
 class Quiet(list):

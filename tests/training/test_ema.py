@@ -173,12 +173,12 @@ def test_the_average_is_what_is_validated_and_saved_and_the_checkpoint_keeps_bot
     )[1])  # fmt: skip
     trainer = train("run", **{"TRAIN.END_EPOCH": 1})
     best, checkpoint = (weights(tmp_path / "run" / name) for name in ("model_best.pdparams", "checkpoint.pdckpt"))
-    average = {name: weight.numpy() for name, weight in trainer.learner.average.state.items()}
-    assert trainer.learner.average.step == 2
+    average = {name: weight.numpy() for name, weight in trainer.train_step.average.state.items()}
+    assert trainer.train_step.average.step == 2
     for state in (best, checkpoint, validated[0], weights(tmp_path / "run" / "final_state.pdparams")):
         assert_same(state, average)
     kept = network_in(tmp_path / "run" / "checkpoint.pdckpt")
-    assert_same(kept, {name: weight.numpy() for name, weight in trainer.learner.network.state_dict().items()})
+    assert_same(kept, {name: weight.numpy() for name, weight in trainer.train_step.network.state_dict().items()})
     apart = [np.abs(kept[name] - average[name]).max() for name in kept]
     assert np.mean(np.array(apart) > 0) > 0.9
 
@@ -189,7 +189,7 @@ def test_an_interrupted_training_with_averages_goes_on_bit_equal_to_an_uninterru
     with pytest.raises(KeyboardInterrupt):
         train("halved", Log(stop_at="Epoch: [1][1/2]"))
     halved = train("halved", resume=True)
-    assert halved.learner.average.step == whole.learner.average.step == 4
+    assert halved.train_step.average.step == whole.train_step.average.step == 4
     for name in ("final_state.pdparams", "model_best.pdparams", "checkpoint.pdckpt"):
         assert_same(weights(tmp_path / "whole" / name), weights(tmp_path / "halved" / name))
     assert_same(*(network_in(tmp_path / name / "checkpoint.pdckpt") for name in ("whole", "halved")))

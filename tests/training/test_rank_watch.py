@@ -25,7 +25,7 @@ listener = rank_watch.RankWatch.listen("127.0.0.1") if rank == 0 else None
 if listener:
     port = listener.getsockname()[1]
     print(port, flush=True)
-watch = rank_watch.RankWatch(rank, count, listener, ("127.0.0.1", port), {key!r})
+watch = rank_watch.RankWatch(rank, count, listener, ("127.0.0.1", port), {key!r}, timeout=5.0)
 try:
     watch.wait()
     {action}
@@ -133,3 +133,25 @@ def test_a_port_that_nobody_answers_is_one_clear_error():
         port = server.getsockname()[1]
     with pytest.raises(RunError, match=rf"rank 1 of 2 did not meet the others at 127\.0\.0\.1, port {port}"):
         RankWatch(1, 2, None, ("127.0.0.1", port), KEY)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("silent", [0, 2])
+def test_a_rank_that_is_stopped_ends_the_others_within_the_timeout(root, silent):
+    action = f"os.kill(os.getpid(), signal.SIGSTOP) if rank == {silent} else time.sleep(60)"
+    processes = start(root, action)
+    others = [process for rank, process in enumerate(processes) if rank != silent]
+    begun = time.monotonic()
+    try:
+        said = [(process.wait(20), process.stderr.read()) for process in others]
+        assert time.monotonic() - begun < 15
+        line = f"rank {silent} of 3, at 127.0.0.1, gave no sign of life for 5 s (TRAIN.RANK_TIMEOUT): is its process"
+        assert all(code == 1 and line in text for code, text in said), said
+    finally:
+        for process in processes:
+            process.kill()
+
+
+@pytest.mark.slow
+def test_ranks_that_are_busy_for_longer_than_the_timeout_are_left_alone(root):
+    assert finish(start(root, "time.sleep(6)")) == [(0, "")] * 3

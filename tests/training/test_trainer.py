@@ -73,7 +73,7 @@ class Evaluator:
         self.scores, self.trainer, self.biases = iter(scores), None, []
 
     def evaluate(self, predictions, scores):
-        self.biases.append(self.trainer.learner.network.final_layer.bias.numpy().copy())
+        self.biases.append(self.trainer.train_step.network.final_layer.bias.numpy().copy())
         return {"Mean": next(self.scores), "Mean@0.1": 0.0}
 
 
@@ -96,13 +96,13 @@ def test_the_loss_falls_on_a_toy_set_within_a_few_epochs(config_of, make_trainer
 
 def keep_batches(trainer):
     """A list that grows by the persons, and the sum of the pixels, of each batch that the trainer learns from."""
-    learn, batches = trainer.learner.learn, []
+    learn, batches = trainer.train_step.run, []
 
     def keeping(batch, *words, **named):
         batches.append((batch["index"].tolist(), int(batch["crop"].sum(dtype=np.int64))))
         return learn(batch, *words, **named)
 
-    trainer.learner.learn = keeping
+    trainer.train_step.run = keeping
     return batches
 
 
@@ -137,7 +137,7 @@ def test_an_interrupted_training_that_goes_on_ends_bit_equal_to_an_uninterrupted
 
     assert_same(weights(whole / "final_state.pdparams"), weights(halved / "final_state.pdparams"))
     assert_same(weights(whole / "model_best.pdparams"), weights(halved / "model_best.pdparams"))
-    first, second = (each.learner.optimizer.state_dict() for each in (trainer, resumed))
+    first, second = (each.train_step.optimizer.state_dict() for each in (trainer, resumed))
     assert first.pop("LR_Scheduler") == second.pop("LR_Scheduler")
     assert_same({name: np.array(value) for name, value in first.items()},
                 {name: np.array(value) for name, value in second.items()})  # fmt: skip
@@ -226,7 +226,7 @@ def resume(paddle, config_of, tmp_path):
         trainer.progress |= {"epoch": 1, "best": 50.0}
         if not with_measure:  # which earlier versions did not keep
             del trainer.progress["measure"]
-        save_checkpoint(tmp_path, trainer.learner.network, trainer.learner.optimizer, trainer.progress)
+        save_checkpoint(tmp_path, trainer.train_step.network, trainer.train_step.optimizer, trainer.progress)
         return make(config_of(overrides), tmp_path)
 
     return resume
@@ -259,6 +259,7 @@ def test_where_all_epochs_are_done_that_is_said_and_only_the_final_weights_are_w
     assert [path.name for path in tmp_path.glob("*.pd*")] == ["final_state.pdparams"]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_before_its_last_history_writes_it_when_it_goes_on(config_of, make_trainer, tmp_path):
     config = config_of({"TEST.FLIP_TEST": False})
     make_trainer(config).run(tmp_path, Lines())
@@ -273,14 +274,14 @@ def test_a_loss_that_is_not_a_number_stops_and_names_epoch_step_rate_and_picture
 ):
     config = config_of({"TRAIN.LR_TYPE": "MultiStepDecay"})
     trainer = make_trainer(config)
-    criterion, losses = trainer.learner.criterion, []
+    criterion, losses = trainer.train_step.criterion, []
 
     class Poisoned(paddle.nn.Layer):
         def forward(self, *arguments):
             losses.append(criterion(*arguments))
             return losses[-1] * (math.nan if len(losses) == 4 else 1)  # an epoch of two steps, one step, this one
 
-    trainer.learner.criterion = Poisoned()
+    trainer.train_step.criterion = Poisoned()
     trainer.evaluator = Evaluator([30.0, 40.0])
     trainer.evaluator.trainer = trainer
     with pytest.raises(RunError) as caught:
@@ -302,14 +303,14 @@ def test_a_loss_that_is_not_a_number_stops_and_names_epoch_step_rate_and_picture
 
 def test_weights_that_broke_in_the_last_step_of_an_epoch_replace_nothing(config_of, make_trainer, tmp_path):
     trainer = make_trainer(config_of({"TRAIN.BATCH_SIZE": 8}))
-    learn = trainer.learner.learn
+    learn = trainer.train_step.run
 
     def breaking_step(*arguments, **named):
         value = learn(*arguments, **named)
-        trainer.learner.network.final_layer.bias.set_value(np.full(16, np.nan, "float32"))
+        trainer.train_step.network.final_layer.bias.set_value(np.full(16, np.nan, "float32"))
         return value
 
-    trainer.learner.learn = breaking_step
+    trainer.train_step.run = breaking_step
     with pytest.raises(RunError, match="the validation loss is nan at step 0: weights not finite"):
         trainer.run(tmp_path, Lines())
     assert not list(tmp_path.glob("*.pd*"))
@@ -332,13 +333,13 @@ def test_the_log_is_read_from_the_device_every_print_freq_steps_and_at_the_end(c
 
 def test_a_loss_that_is_not_a_number_is_found_among_the_steps_since_the_last_line(paddle, config_of, make_trainer):
     trainer = make_trainer(config_of({"TRAIN.BATCH_SIZE": 1, "PRINT_FREQ": 5}))
-    criterion, losses = trainer.learner.criterion, []
+    criterion, losses = trainer.train_step.criterion, []
 
     def poisoned(*arguments):
         losses.append(criterion(*arguments))
         return losses[-1] * (math.inf if len(losses) == 3 else 1)
 
-    trainer.learner.criterion, trainer.log = poisoned, Lines()
+    trainer.train_step.criterion, trainer.log = poisoned, Lines()
     with pytest.raises(RunError, match=r"epoch 0, step 2, learning rate 0\.0008\d+; pictures \S+\.jpg, \.\.\. Lower"):
         trainer.train_epoch(0)
     assert len(losses) == 6  # those of steps 3 to 5 were on their way
@@ -349,7 +350,7 @@ def test_batches_that_share_a_step_do_what_one_batch_of_all_of_them_does(paddle,
     learnt = []
     for overrides in ({"TRAIN.BATCH_SIZE": 4}, {"TRAIN.BATCH_SIZE": 2, "TRAIN.ACCUMULATE": 2}):
         trainer = make_trainer(config_of(still(overrides | {"TRAIN.OPTIMIZER": "sgd", "TRAIN.LR": 100.0})))
-        trainer.log, network = Lines(), trainer.learner.network
+        trainer.log, network = Lines(), trainer.train_step.network
         trainer.train_loader.sampler.length = persons
         network.train = network.eval  # BatchNorm's own statistics are of each batch
         before = network.final_layer.weight.numpy()

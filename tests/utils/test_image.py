@@ -9,7 +9,16 @@ import pytest
 
 from lib.core.transforms import get_affine_transform
 from lib.utils.errors import UserError
-from lib.utils.image import MEAN, STD, crop_person, crops_to_input, normalization, picture_size, read_image
+from lib.utils.image import (
+    MEAN,
+    STD,
+    crop_person,
+    crops_to_input,
+    normalization,
+    peak_of_16_bits,
+    picture_size,
+    read_image,
+)
 
 
 def picture(height=40, width=60, seed=0):
@@ -37,6 +46,16 @@ def test_a_grey_picture_gets_three_channels(tmp_path):
     grey = picture()[..., 0]
     (tmp_path / "a.png").write_bytes(encoded(grey, ".png"))
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.stack([grey] * 3, axis=-1))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff", ".pgm"])
+def test_a_picture_of_16_bits_is_read_as_its_upper_8_and_tells_its_peak(tmp_path, suffix):
+    values = np.linspace(0, 4095, 60 * 40).astype(np.uint16).reshape(40, 60)
+    cv2.imwrite(str(tmp_path / f"deep{suffix}"), values)
+    cv2.imwrite(str(tmp_path / f"usual{suffix}"), (values // 16).astype(np.uint8))
+    assert np.abs(read_image(tmp_path / f"deep{suffix}")[..., 0] - values / 256).max() < 1
+    assert peak_of_16_bits(tmp_path / f"deep{suffix}") == 4095
+    assert peak_of_16_bits(tmp_path / f"usual{suffix}") is None
 
 
 def test_a_member_of_an_archive_reads_as_the_file_does(tmp_path):
@@ -111,6 +130,12 @@ def test_a_truncated_jpeg_is_refused_although_its_thumbnail_is_whole(tmp_path):
     (tmp_path / "cut.jpg").write_bytes(whole[: int(len(whole) * 0.8)])
     with pytest.raises(UserError, match=r"cut\.jpg is truncated"):
         read_image(tmp_path / "cut.jpg")
+
+
+def test_8_bits_and_jpegs_have_no_peak_of_16(tmp_path):
+    for suffix in (".png", ".jpg"):
+        (tmp_path / f"a{suffix}").write_bytes(encoded(picture(), suffix))
+        assert peak_of_16_bits(tmp_path / f"a{suffix}") is None
 
 
 def test_a_jpeg_with_bytes_behind_its_end_is_read(tmp_path):
