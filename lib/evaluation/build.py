@@ -57,10 +57,10 @@ def build_evaluator(config: Config, persons: Persons | None = None) -> Evaluator
     image_set = config.dataset.test_set
     form = annotation_form(config)
     if isinstance(form, COCOForm):
-        truth = form.ground_truth(image_set)
-        if metric == "ap" or not truth.annotations:
+        ground_truth = form.ground_truth(image_set)
+        if metric == "ap" or not ground_truth.annotations:
             suppression = Suppression(test.in_vis_thre, test.oks_thre, test.soft_nms)
-            return COCOEvaluator(truth, persons, config.skeleton, suppression, image_set)
+            return COCOEvaluator(ground_truth, persons, config.skeleton, suppression, image_set, test.part)
     elif not form.has_ground_truth(image_set):
         return MatPredictions()
     if metric == "pckh":
@@ -91,7 +91,7 @@ def _refuse_other_order(evaluator: PCKhEvaluator, persons: Persons, path: str | 
     MPII's two files agree to 1e-4 pixels in each of the 2,958 persons.
     """
     both = (persons.visible > 0) & (evaluator.missing == 0)
-    distance = np.linalg.norm(persons.joints + 1.0 - evaluator.truth, axis=2)
+    distance = np.linalg.norm(persons.joints + 1.0 - evaluator.ground_truth, axis=2)
     far = np.nanmedian(np.where(both, distance, np.nan)[both.any(axis=1)], axis=1) > SAME_PERSON
     if far.any():
         row = np.flatnonzero(both.any(axis=1))[far][0]

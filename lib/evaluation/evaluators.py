@@ -16,8 +16,8 @@ from ..core.evaluate import head_sizes, pckh_curve
 from ..core.skeletons import MPII_MAT_JOINTS
 from ..utils.errors import UserError
 from ..utils.files import describe_error
-from ..utils.mat_file import read_mat
-from .report import read_predictions, write_predictions
+from ..utils.run_folder import keep_earlier
+from .report import read_mat, read_predictions, write_predictions
 
 if TYPE_CHECKING:
     from ..core.skeletons import Skeleton
@@ -33,12 +33,17 @@ class Evaluator(Protocol):
 
     primary_metric: str
     skip_reason: str
+    notes: list[str]  # what the figures stand on: areas that were missing, categories and results left out
 
     def evaluate(self, predictions: np.ndarray, scores: np.ndarray) -> dict[str, float]: ...
 
     def evaluate_file(self, path: str | os.PathLike[str]) -> dict[str, float]: ...
 
     def save(self, predictions: np.ndarray, scores: np.ndarray, folder: Path) -> Path: ...
+
+    def first(self, count: int) -> np.ndarray:
+        """Scores the first persons alone from now on; returns (N,) bool, which of the N persons those are."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -48,10 +53,15 @@ class MatPredictions:
 
     primary_metric = "Mean"
     skip_reason = "this set has no ground truth here"
+    notes: list[str] = []
 
     def __len__(self) -> int:
         """Nobody is scored."""
         return 0
+
+    def first(self, count: int) -> np.ndarray:
+        """See Evaluator: the first `count`."""
+        return np.arange(len(self)) < count
 
     def evaluate(self, predictions: np.ndarray, scores: np.ndarray | None = None) -> dict[str, float]:
         """No figures. predictions (N, K, 2), scores (N, K)."""
@@ -62,9 +72,13 @@ class MatPredictions:
         return self.evaluate(read_predictions(path))
 
     def save(self, predictions: np.ndarray, scores: np.ndarray, folder: Path) -> Path:
-        """Writes predictions (N, K, 2), 0-based picture pixels, to `folder`/pred.mat and returns its path."""
+        """Writes predictions (N, K, 2), 0-based picture pixels, to `folder`/pred.mat and returns its path.
+
+        The joints' scores (N, K) go beside them.
+        """
         path = Path(folder) / "pred.mat"
-        write_predictions(predictions, path)
+        keep_earlier(path)
+        write_predictions(predictions, path, scores)
         return path
 
 
@@ -80,26 +94,35 @@ class PCKhEvaluator(MatPredictions):
         self.path, self.skeleton = Path(path), skeleton
         try:
             ground_truth = read_mat(self.path)
-            names = ground_truth["dataset_joints"]
-            self.truth = np.transpose(ground_truth["pos_gt_src"].astype(np.float64), (2, 0, 1))  # (N, K, 2), 1-based
-            self.missing = ground_truth["jnt_missing"].T  # (N, K)
+            names = [str(np.ravel(name)[0]) for name in np.ravel(ground_truth["dataset_joints"])]
+            positions = ground_truth["pos_gt_src"].astype(np.float64)  # 1-based
+            self.ground_truth = np.transpose(positions, (2, 0, 1))  # (N, K, 2)
+            self.missing = ground_truth["jnt_missing"].T.astype(np.float64)  # (N, K)
             self.sizes = head_sizes(ground_truth["headboxes_src"].astype(np.float64))
-            if not isinstance(names, list) or self.sizes.ndim != 1 or self.missing.ndim != 2:
-                raise ValueError("joints that are no names, or arrays of other dimensions")
+            if self.sizes.ndim != 1 or self.missing.ndim != 2:
+                raise ValueError("arrays of other dimensions")
         except OSError as error:
             raise UserError(f"cannot read the ground truth {self.path}: {error.strerror or error}") from error
-        except (KeyError, AttributeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError) as error:
             reason = describe_error(error)
             raise UserError(f"{self.path} is not MPII's ground truth in .mat form: {reason}") from error
-        counts = len(self.truth), len(self.missing), len(self.sizes)
-        if len(set(counts)) > 1 or self.truth.shape[1:] != (*self.missing.shape[1:], 2):
+        counts = len(self.ground_truth), len(self.missing), len(self.sizes)
+        if len(set(counts)) > 1 or self.ground_truth.shape[1:] != (*self.missing.shape[1:], 2):
             raise UserError(f"{self.path}: its positions, missing joints and head boxes are of {counts} persons")
         if tuple(names) != MPII_MAT_JOINTS:
-            found, expected = ", ".join(names), ", ".join(MPII_MAT_JOINTS)
+            found = ", ".join(names)[:400]
+            expected = ", ".join(MPII_MAT_JOINTS)
             raise UserError(f"{self.path}: its joints are {found}; expected {expected}")
 
     def __len__(self) -> int:
-        return len(self.truth)
+        return len(self.ground_truth)
+
+    def first(self, count: int) -> np.ndarray:
+        """See Evaluator: the first `count`."""
+        kept = super().first(count)
+        self.ground_truth, self.missing = self.ground_truth[kept], self.missing[kept]
+        self.sizes = self.sizes[kept]
+        return kept
 
     def evaluate(self, predictions: np.ndarray, scores: np.ndarray | None = None) -> dict[str, float]:
         """PCKh in percent of predictions (N, K, 2), 0-based picture pixels; scores do not count.
@@ -108,12 +131,14 @@ class PCKhEvaluator(MatPredictions):
         as the published tables read it (threshold 0.11), and true_mean_at_0.1. NaN where nobody shows a joint.
         Raises UserError where predictions and ground truth differ in number.
         """
-        if np.shape(predictions) != self.truth.shape:
+        if np.shape(predictions) != self.ground_truth.shape:
             raise UserError(
-                f"predictions of shape {np.shape(predictions)}, but the ground truth {self.path} has {self.truth.shape}"
+                f"predictions of shape {np.shape(predictions)}, but the ground truth {self.path} has "
+                f"{self.ground_truth.shape}"
             )
-        curve, counts = pckh_curve(np.asarray(predictions) + 1.0, self.truth, self.missing, self.sizes, THRESHOLDS)
-        at_half, _ = pckh_curve(np.asarray(predictions) + 1.0, self.truth, self.missing, self.sizes, [0.5])
+        predictions = np.asarray(predictions) + 1.0
+        curve, counts = pckh_curve(predictions, self.ground_truth, self.missing, self.sizes, THRESHOLDS)
+        at_half, _ = pckh_curve(predictions, self.ground_truth, self.missing, self.sizes, [0.5])
         counts = counts.astype(np.float64)
         counts[self.skeleton.indices_of(self.skeleton.pckh_left_out)] = 0
 
@@ -150,6 +175,12 @@ class PCKEvaluator(MatPredictions):
     def __len__(self) -> int:
         return len(self.persons)
 
+    def first(self, count: int) -> np.ndarray:
+        """See Evaluator: the first `count`."""
+        kept = super().first(count)
+        self.persons, self.lengths = self.persons.choose(kept), self.lengths[kept]
+        return kept
+
     def evaluate(self, predictions: np.ndarray, scores: np.ndarray | None = None) -> dict[str, float]:
         """Percentages per group of joints, PCK@threshold (all annotated joints), AUC, and EPE in picture pixels.
 
@@ -157,22 +188,32 @@ class PCKEvaluator(MatPredictions):
         distance of all annotated joints, persons without a reference length included.
         predictions (N, K, 2), 0-based picture pixels. Raises UserError where they are of another number.
         """
-        predictions, truth = np.asarray(predictions, dtype=np.float64), self.persons.joints
-        if predictions.shape != truth.shape:
-            raise UserError(f"predictions of shape {predictions.shape}, but the annotations have {truth.shape}")
-        counted = self.lengths >= 1
-        thresholds = np.linspace(0, self.skeleton.pck_threshold, AREA_STEPS)
-        missing = self.persons.visible == 0
-        curve, counts = pckh_curve(
-            predictions[counted], truth[counted], missing[counted], self.lengths[counted], thresholds
-        )
+        curve, counts = self._curve(predictions, np.linspace(0, self.skeleton.pck_threshold, AREA_STEPS))
         result = {
             title: mean_of_finite(curve[-1, self.skeleton.indices_of(names)]) for title, names in self.skeleton.groups
         }
         result[self.primary_metric] = _weighted(curve[-1], counts)
         result["AUC"] = float(np.mean([_weighted(row, counts) for row in curve]))
-        result["EPE"] = mean_of_finite(np.linalg.norm(predictions - truth, axis=2)[~missing])
+        distances = np.linalg.norm(np.asarray(predictions) - self.persons.joints, axis=2)
+        result["EPE"] = mean_of_finite(distances[self.persons.visible != 0])
         return result
+
+    def of_joints(self, predictions: np.ndarray) -> dict[str, float]:
+        """{joint: its PCK in percent}, of those that are annotated; predictions and errors as in `evaluate`."""
+        (shares, *_), counts = self._curve(predictions, np.array([self.skeleton.pck_threshold]))
+        found = zip(self.skeleton.joints, shares, counts, strict=True)
+        return {name: float(share) for name, share, count in found if count}
+
+    def _curve(self, predictions: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(PCK (T, K) in percent at the thresholds, annotated joints (K,)) of persons with a reference length."""
+        predictions, ground_truth = np.asarray(predictions, dtype=np.float64), self.persons.joints
+        if predictions.shape != ground_truth.shape:
+            raise UserError(f"predictions of shape {predictions.shape}, but the annotations have {ground_truth.shape}")
+        counted = self.lengths >= 1
+        missing = self.persons.visible == 0
+        return pckh_curve(
+            predictions[counted], ground_truth[counted], missing[counted], self.lengths[counted], thresholds
+        )
 
 
 def mean_of_finite(values: np.ndarray) -> float:

@@ -15,7 +15,7 @@ import scipy.io
 
 from ..utils.errors import UserError
 from ..utils.files import describe_error, write_json
-from ..utils.mat_file import read_mat
+from ..utils.run_folder import keep_earlier
 from ..utils.runtime import replacing
 
 
@@ -46,9 +46,7 @@ def table_lines(architecture: str, results: dict[str, float]) -> list[str]:
 
 
 def report_results(
-    name: str, results: dict[str, float],
-    conditions: dict[str, bool | float | str] | dict[str, bool | str] | dict[str, str], folder: Path,
-    log: logging.Logger,
+    name: str, results: dict[str, float], conditions: Mapping[str, Any], folder: Path, log: logging.Logger
 ) -> None:
     """Prints the table and writes results.json in `folder`.
 
@@ -59,6 +57,7 @@ def report_results(
         log.info(f"=> {conditions['boxes']} boxes, {flip} flip test, {conditions['color_order']} pictures")
     for line in table_lines(name, results):
         log.info(line)
+    keep_earlier(Path(folder) / "results.json")
     write_json({"name": name, "results": results, "conditions": conditions}, Path(folder) / "results.json")
     log.info(f"=> saving results to {Path(folder) / 'results.json'}")
 
@@ -97,10 +96,36 @@ def _clock(seconds: float) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
 
 
-def write_predictions(predictions: np.ndarray, path: str | os.PathLike[str]) -> None:
-    """Writes predictions (N, K, 2), 0-based pixels, as MPII's pred.mat: `preds`, 1-based, as the original does."""
+def write_predictions(
+    predictions: np.ndarray, path: str | os.PathLike[str], scores: np.ndarray | None = None
+) -> None:
+    """Writes predictions (N, K, 2), 0-based pixels, as MPII's pred.mat: `preds`, 1-based, as the original does.
+
+    scores: (N, K), for `scores` beside them, or None.
+    """
+    variables = {"preds": np.asarray(predictions) + 1.0}
+    if scores is not None:
+        variables["scores"] = np.asarray(scores)
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        scipy.io.savemat(file, {"preds": np.asarray(predictions) + 1.0})
+        scipy.io.savemat(file, variables)
+
+
+def read_mat(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """{name: array} of the real numbers and the cells (dtype object) in a MATLAB file of version 5 to 7.
+
+    Raises OSError, and ValueError if the file is damaged or of another kind.
+    """
+    with open(path, "rb") as file:
+        try:
+            variables = scipy.io.loadmat(file)
+        except Exception as error:  # SciPy raises whatever a damaged file leads it to
+            reason = str(error)[:200] or type(error).__name__
+            raise ValueError(f"no MATLAB file of version 5 to 7 (save -v7), or damaged: {reason}") from error
+    return {
+        name: value
+        for name, value in variables.items()
+        if isinstance(value, np.ndarray) and value.dtype.kind in "biufO"
+    }
 
 
 def read_predictions(path: str | os.PathLike[str]) -> np.ndarray:
@@ -109,14 +134,20 @@ def read_predictions(path: str | os.PathLike[str]) -> np.ndarray:
     if not path.is_file():
         raise UserError(f"there is no prediction file {path}")
     try:
-        predictions = np.asarray(read_mat(path)["preds"], dtype=np.float64)
-    except (OSError, KeyError, ValueError) as error:
+        predictions = read_mat(path)["preds"].astype(np.float64)
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is not a pred.mat with `preds` in it: {describe_error(error)}") from error
     if predictions.ndim != 3 or predictions.shape[2] < 2:
         raise UserError(f"{path}: preds has shape {predictions.shape}, expected (persons, joints, 2)")
     if not np.isfinite(predictions).all():
         raise UserError(f"{path}: preds holds values that are not finite numbers")
     return predictions[..., :2] - 1.0
+
+
+def read_scores(path: str | os.PathLike[str], shape: tuple[int, ...]) -> np.ndarray | None:
+    """The joints' scores (N, K) beside the predictions of a pred.mat; None where there are none of this shape."""
+    scores = read_mat(path).get("scores")
+    return scores.astype(np.float64) if scores is not None and scores.shape == shape else None
 
 
 def draw_curves(

@@ -6,8 +6,9 @@ from typing import Any
 from ..config.cli import run_folder
 from ..config.names import architecture_name
 from ..config.schema import Config
+from ..config.skeleton_pairs import pair_lines
 from ..core.predictor import Run
-from ..dataset.build import build_dataset, build_loader
+from ..dataset.build import build_dataset, build_loader, read_persons
 from ..utils.errors import UserError
 from ..utils.runtime import make_logger
 from .build import build_evaluator, metric_of, validation_settings
@@ -25,7 +26,9 @@ def score_predictions(config: Config, experiment_file: str, path: str) -> None:
     folder, log_file, _ = run_folder(config, experiment_file, "valid")
     log = make_logger(log_file)
     log.info(f"=> load {len(evaluator)} samples")
-    report_results(path, results, {"predictions": path}, folder, log)
+    for line in evaluator.notes:
+        log.info(line)
+    report_results(path, results, {"predictions": path, "notes": evaluator.notes}, folder, log)
 
 
 def score_track_file(config: Config, experiment_file: str, path: str) -> None:
@@ -41,25 +44,28 @@ def score_track_file(config: Config, experiment_file: str, path: str) -> None:
 
 
 def validate_network(
-    config: Config, experiment_file: str, open_network: Callable[[], tuple[Run, list[str]]]
-) -> None:
-    """Runs a network over the validation set and scores its predictions.
+    config: Config, experiment_file: str, open_network: Callable[[], tuple[Run, list[str]]], count: int | None = None
+) -> dict[str, float]:
+    """Runs a network over the validation set, scores its predictions and returns the figures; {} without ground truth.
 
     Args:
         open_network: gives the network and the lines that say what runs where. It is called after the data set was
             read, so that wrong annotations are reported before a network is loaded.
+        count: how many of the first persons, for a quick look; None for all.
     """
     if not config.test.model_file:
         raise UserError("no weights to validate: give --model-file FILE, or --pred-file to score saved predictions")
-    dataset = build_dataset(config, training=False)
-    evaluator = build_evaluator(config, dataset.persons)
+    persons = read_persons(config, training=False)
+    evaluator = build_evaluator(config, persons)
+    if count is not None:
+        persons = persons.choose(evaluator.first(count))
+    dataset = build_dataset(config, training=False, persons=persons)
     run, lines = open_network()
-
     folder, log_file, _ = run_folder(config, experiment_file, "valid")
     log = make_logger(log_file)
-    for line in (*lines, f"=> load {len(dataset)} samples", dataset.persons.note):
-        if line:
-            log.info(line)
+    notes = list(dict.fromkeys([*dataset.persons.note.splitlines(), *evaluator.notes]))
+    for line in (*lines, *pair_lines(config), f"=> load {len(dataset)} samples", *notes):
+        log.info(line)
     loader = build_loader(config, dataset, training=False)
     prefix = folder / "val" if config.debug.debug else None
     try:
@@ -69,13 +75,14 @@ def validate_network(
     log.info(f"=> saving predictions to {evaluator.save(predictions, scores, folder)}")
     if evaluator.skip_reason:
         log.info(f"=> predictions are saved, not scored: {evaluator.skip_reason}")
-        return
+        return {}
     results = evaluator.evaluate(predictions, scores)
-    conditions = {"model_file": config.test.model_file, **describe_test(config)}
+    conditions = {"model_file": config.test.model_file, "runs_on": run.runs_on, **describe_test(config), "notes": notes}
     conditions["flip_test"] |= run.flip_merged
     if config.test.use_gt_bbox:  # a detected person's joints are not known
         conditions |= {"loss": loss, "accuracy": accuracy}
     report_results(architecture_name(config.model), results, conditions, folder, log)
+    return results
 
 
 def describe_test(config: Config) -> dict[str, Any]:

@@ -51,29 +51,28 @@ class PoseTrackEvaluator:
         self._motmetrics = import_motmetrics()
         self._sequences: dict[str, _Sequence] = {}
 
-    def add(self, sequence: str, truth: PoseFrame, predicted: PoseFrame) -> None:
+    def add(self, sequence: str, ground_truth: PoseFrame, predicted: PoseFrame) -> None:
         """Adds a frame, two PoseFrames. Identities of different sequences are different people's.
 
         Frames that nobody has labelled, or with nobody in them, do not count; joints in ignored regions neither.
         Raises ValueError where a labelled person has no head box.
         """
-        if not truth.labelled or not len(truth.identities):
+        if not ground_truth.labelled or not len(ground_truth.identities):
             return
-        shown = truth.shown & ~in_regions(truth.joints, truth.ignored)
+        shown = ground_truth.shown & ~in_regions(ground_truth.joints, ground_truth.ignored)
         guessed = predicted.shown & np.isfinite(predicted.joints).all(axis=2)
-        guessed &= ~in_regions(predicted.joints, truth.ignored)
-        if np.isnan(truth.head_sizes[shown.any(axis=1)]).any():
-            raise ValueError(f"{truth.name}: a labelled person has no bbox_head, by which joints are measured")
-        distances = _distances(truth, predicted, shown, guessed)
+        guessed &= ~in_regions(predicted.joints, ground_truth.ignored)
+        if np.isnan(ground_truth.head_sizes[shown.any(axis=1)]).any():
+            raise ValueError(f"{ground_truth.name}: a labelled person has no bbox_head, by which joints are measured")
+        distances = _distances(ground_truth, predicted, shown, guessed)
         distances[~(distances <= self.threshold)] = np.nan
         if sequence not in self._sequences:
             self._sequences[sequence] = _Sequence(self._motmetrics, len(self.skeleton.joints))
         collected = self._sequences[sequence]
         for joint, accumulator in enumerate(collected.accumulators):
             rows, columns = np.flatnonzero(shown[:, joint]), np.flatnonzero(guessed[:, joint])
-            accumulator.update(
-                truth.identities[rows], predicted.identities[columns], distances[np.ix_(rows, columns)][..., joint]
-            )
+            between = distances[np.ix_(rows, columns)][..., joint]
+            accumulator.update(ground_truth.identities[rows], predicted.identities[columns], between)
         collected.add_labels(np.isfinite(distances), shown, guessed, predicted.scores)
 
     def evaluate(self, sequences: Sequence[str] | None = None) -> dict[str, float]:
@@ -141,16 +140,16 @@ def evaluate_sequences(
 ) -> dict[str, float]:
     """The figures of (name, true frames, predicted frames) of each sequence, the frames two lists of PoseFrames."""
     evaluator = PoseTrackEvaluator(skeleton)
-    for name, truth, predicted in sequences:
-        for true_frame, guess in zip(truth, predicted, strict=True):
+    for name, ground_truth, predicted in sequences:
+        for true_frame, guess in zip(ground_truth, predicted, strict=True):
             evaluator.add(name, true_frame, guess)
     return evaluator.evaluate()
 
 
-def _distances(truth: PoseFrame, predicted: PoseFrame, shown: np.ndarray, guessed: np.ndarray) -> np.ndarray:
+def _distances(ground_truth: PoseFrame, predicted: PoseFrame, shown: np.ndarray, guessed: np.ndarray) -> np.ndarray:
     """(N, M, K) in head sizes of true people to predicted ones; NaN where one of the two has no such joint."""
-    steps = truth.joints[:, None] - predicted.joints[None]
-    sizes = np.maximum(truth.head_sizes, np.finfo(float).tiny)[:, None, None]
+    steps = ground_truth.joints[:, None] - predicted.joints[None]
+    sizes = np.maximum(ground_truth.head_sizes, np.finfo(float).tiny)[:, None, None]
     both = shown[:, None] & guessed[None]
     return np.where(both, np.linalg.norm(steps, axis=3) / sizes, np.nan)
 
@@ -186,26 +185,27 @@ def _figures(counts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def score_tracks(
-    place: str | os.PathLike[str], root: str | os.PathLike[str], image_set: str, skeleton: Skeleton
+    path: str | os.PathLike[str], root: str | os.PathLike[str], image_set: str, skeleton: Skeleton
 ) -> tuple[dict[str, float], int]:
-    """The figures of saved tracks, a file in PoseTrack18's form or a folder of them, against a set's truth.
+    """The figures of saved tracks, a file in PoseTrack18's form or a folder of them, against a set's ground truth.
 
     A sequence's tracks are <sequence>.json or, as track.py writes them, <sequence>_track.json. Frames are matched by
     their ids, or else by the names of their pictures; a labelled frame without tracks counts as missed.
     Returns ({figure: value}, number of labelled frames). Raises UserError where a sequence has no tracks.
     """
-    truth, files = read_sequences(root, image_set, skeleton), sequence_files(place)
+    ground_truth, files = read_sequences(root, image_set, skeleton), sequence_files(path)
     evaluator, count = PoseTrackEvaluator(skeleton), 0
-    pairs = {name: files.get(name, files.get(f"{name}_track")) for name in truth}
-    if Path(place).is_file() and len(truth) == 1:  # whatever it is called
-        pairs = dict.fromkeys(truth, Path(place))
-    missing = [name for name, path in pairs.items() if path is None]
+    pairs = {name: files.get(name, files.get(f"{name}_track")) for name in ground_truth}
+    if Path(path).is_file() and len(ground_truth) == 1:  # whatever it is called
+        pairs = dict.fromkeys(ground_truth, Path(path))
+    missing = [name for name, file in pairs.items() if file is None]
     if missing:
-        raise UserError(f"{place} has no tracks of {len(missing)} of {len(truth)} sequences, the first is {missing[0]}")
-    for name, path in pairs.items():
-        assert path is not None  # those are missing
-        guesses = _by_frame(read_frames(path, skeleton), truth[name], path)
-        for key, frame in truth[name].items():
+        amount = f"{len(missing)} of {len(ground_truth)}"
+        raise UserError(f"{path} has no tracks of {amount} sequences, the first is {missing[0]}")
+    for name, file in pairs.items():
+        assert file is not None  # those are missing
+        guesses = _by_frame(read_frames(file, skeleton), ground_truth[name], file)
+        for key, frame in ground_truth[name].items():
             try:
                 evaluator.add(name, frame, guesses.get(key) or _nobody(skeleton))
             except ValueError as error:
@@ -215,13 +215,13 @@ def score_tracks(
 
 
 def _by_frame(
-    guesses: dict[Any, PoseFrame], truth: dict[Any, PoseFrame], path: str | os.PathLike[str]
+    guesses: dict[Any, PoseFrame], ground_truth: dict[Any, PoseFrame], path: str | os.PathLike[str]
 ) -> dict[Any, PoseFrame | None] | dict[Any, PoseFrame]:
-    """The guessed PoseFrames by the truth's image ids."""
-    if set(guesses) & set(truth):
+    """The guessed PoseFrames by the ground truth's image ids."""
+    if set(guesses) & set(ground_truth):
         return guesses
     by_name = {Path(frame.name).name: frame for frame in guesses.values()}
-    found = {key: by_name.get(Path(frame.name).name) for key, frame in truth.items()}
+    found = {key: by_name.get(Path(frame.name).name) for key, frame in ground_truth.items()}
     if guesses and not any(found.values()):
         raise UserError(f"{path}: none of its frames is of this sequence, neither by id nor by name")
     return found

@@ -16,7 +16,7 @@ from ..core.evaluate import heatmap_loss, peak_accuracy
 from ..core.heatmap import get_max_preds, outer_product, refine_coords, target_peaks
 from ..core.predictor import Measured, predict_heatmaps
 from ..core.transforms import transform_preds
-from ..utils.errors import RunError
+from ..utils.errors import RunError, explaining_memory
 from ..utils.progress import progress_bar
 from ..visualization.poses import save_debug_images
 from .report import AverageMeter, validation_line
@@ -24,6 +24,7 @@ from .report import AverageMeter, validation_line
 if TYPE_CHECKING:
     from ..config.schema import DebugConfig
     from ..core.predictor import PoseSettings, Run
+    from ..core.skeletons import Skeleton
     from ..dataset.joints_dataset import Persons
     from ..dataset.loader import BatchLoader
 
@@ -101,19 +102,14 @@ def validate(
         start = time.perf_counter()
         for step, batch in enumerate(loader):
             measured = _measure(run, batch, settings.pose, settings.use_target_weight)
-            if not math.isfinite(measured.loss):
-                raise RunError(
-                    f"the validation loss is {measured.loss} at step {step}: weights not finite, or far too large"
-                )
+            _refuse_infinite(measured.loss, step)
             collected.add(batch, measured, dataset.persons, settings)
             collected.times.update(time.perf_counter() - start)
             start = time.perf_counter()
             if step % settings.print_freq == 0:
                 log.info(validation_line(step, len(loader), collected.times, collected.losses, collected.scores))
                 if prefix:
-                    heatmaps = np.asarray(measured.heatmaps)
-                    target = outer_product(batch["horizontal"], batch["vertical"])
-                    save_debug_images(settings.debug, f"{prefix}_{step}", batch, target, heatmaps, dataset.skeleton)
+                    _save_grids(f"{prefix}_{step}", settings, batch, measured, dataset.skeleton)
             bar.update()
     if ranks is not None and ranks.count > 1:
         collected.gather(ranks)
@@ -121,6 +117,18 @@ def validate(
     if not dataset.persons.visible.any():  # detected persons: nothing to compare heatmaps with
         return collected.predictions, collected.maxvals, math.nan, math.nan
     return collected.predictions, collected.maxvals, collected.losses.average, collected.scores.average
+
+
+def _refuse_infinite(loss: float, step: int) -> None:
+    if not math.isfinite(loss):
+        raise RunError(f"the validation loss is {loss} at step {step}: weights not finite, or far too large")
+
+
+def _save_grids(
+    prefix: str, settings: ValidationSettings, batch: dict[str, np.ndarray], measured: Measured, skeleton: Skeleton
+) -> None:
+    target = outer_product(batch["horizontal"], batch["vertical"])
+    save_debug_images(settings.debug, prefix, batch, target, np.asarray(measured.heatmaps), skeleton)
 
 
 class _Collected:
@@ -172,6 +180,8 @@ def _check_each_once(times_done: np.ndarray, pictures: list[str]) -> None:
 
 
 def _measure(run: Run, batch: dict[str, np.ndarray], settings: PoseSettings, use_target_weight: bool) -> Measured:
-    if isinstance(run, MeasuringRun):
-        return run.measure(batch, settings, use_target_weight)
-    return measure_on_host(run, batch, settings, use_target_weight)
+    count, height, width = batch["crop"].shape[:3]
+    with explaining_memory(f"validating {count} images of {width}x{height} at once", "lower TEST.BATCH_SIZE"):
+        if isinstance(run, MeasuringRun):
+            return run.measure(batch, settings, use_target_weight)
+        return measure_on_host(run, batch, settings, use_target_weight)

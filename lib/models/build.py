@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..utils.errors import UserError
+from ..utils.errors import UserError, whole_reason
 from ..weights.convert import depth_of
 from ..weights.fill import fill_network, load_weights
 from ..weights.weights import read_weights
@@ -68,9 +68,8 @@ def _load_imagenet(network: paddle.nn.Layer, depth: int) -> str:
     try:
         path = get_weights_path_from_url(url, digest)
     except Exception as error:  # whatever the network, the disk or the server did
-        reason = " ".join(str(error).split())[:200]
         return (
-            f"=> WARNING: the ImageNet weights of ResNet-{depth} could not be downloaded ({reason}). "
+            f"=> WARNING: the ImageNet weights of ResNet-{depth} could not be downloaded ({whole_reason(error)}). "
             "Training starts from scratch: expect a lower score. Give a local file as MODEL.PRETRAINED instead."
         )
     return load_weights(network.backbone, path, strict=False)

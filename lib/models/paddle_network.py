@@ -69,6 +69,7 @@ class PaddleRun:
     """The `run` function of a Paddle network (see lib.core.predictor), in evaluation mode."""
 
     flip_merged = False  # the flip test is the caller's, not the network's own
+    runs_on = f"Paddle {paddle.__version__}"
 
     def __init__(self, network: paddle.nn.Layer, pixel_scale: float = 255.0) -> None:
         self.network, self.pixel_scale = network, pixel_scale

@@ -57,7 +57,7 @@ RESULTS = (
     # -- PCKh ----------------------------------------------------------------------------------------------------------
     Mutant(
         "pckh-from-0", "lib/evaluation/evaluators.py", "0-based predictions are compared with 1-based ground truth",
-        "at_half, _ = pckh_curve(np.asarray(predictions) + 1.0,", "at_half, _ = pckh_curve(np.asarray(predictions),",
+        "at_half, _ = pckh_curve(predictions,", "at_half, _ = pckh_curve(predictions - 1.0,",
         EVALUATORS,
     ),
     Mutant(
@@ -150,5 +150,9 @@ RESULTS = (
     Mutant(
         "merged-flip-pairs", "lib/deploy/onnx_graph.py", "the flip test in the graph does not swap keypoints",
         "np.int64(order)", "np.arange(len(order))", EXPORT,
+    ),
+    Mutant(
+        "smoothing-cutoff-halved", "lib/tracking/smoothing.py", "the one-euro filter smooths with half its cutoff",
+        "rate / (2 * np.pi * cutoff)", "rate / (np.pi * cutoff)", ("tests/tracking/test_smoothing.py",),
     ),
 )

@@ -4,7 +4,7 @@ from mutant import Mutant
 
 AUGMENT, COCO = ("tests/dataset/test_augment.py",), ("tests/dataset/test_coco.py",)
 HEATMAP, IMAGE = ("tests/core/test_heatmap.py",), ("tests/utils/test_image.py",)
-LOADER = ("tests/dataset/test_loader.py",)
+LOADER, SIDES = ("tests/dataset/test_loader.py",), ("tests/dataset/test_set_sides.py",)
 MPII = ("tests/dataset/test_mpii.py",)
 REGIONS = ("tests/dataset/test_regions.py::test_a_dot_lies_where_the_joint_goes_whatever_the_reduction",)
 JOINTS, TRANSFORMS = ("tests/dataset/test_joints_dataset.py",), ("tests/core/test_transforms.py",)
@@ -29,7 +29,42 @@ SAMPLES = (
     ),
     Mutant(
         "exif-turns-pictures", "lib/utils/image.py", "an image is rotated, its annotation is not",
-        "orientation = 0 if use_orientation else cv2.IMREAD_IGNORE_ORIENTATION", "orientation = 0", IMAGE,
+        "if not (use_orientation or isinstance(path, UprightPath)):", "if False:", IMAGE,
+    ),
+    Mutant(
+        "thumbnail-ends-picture", "lib/utils/picture_header.py", "a JPEG cut off behind its thumbnail counts as whole",
+        'offset += int.from_bytes(data[offset : offset + 2], "big")', "offset += 0",
+        ("tests/utils/test_picture_header.py",),
+    ),
+    Mutant(
+        "letters-of-words-are-sides", "lib/core/sides.py", "lip and rip are mirrored into each other",
+        r'r"|(?<![^\W\d_])[lr](?![a-z])"', r'r"|(?<![^\W\d_])[lr]"', ("tests/core/test_sides.py",),
+    ),
+    Mutant(
+        "side-views-are-refused", "lib/dataset/checks/set_sides.py", "walkers seen from the side are refused",
+        "clear = known & (np.linalg.norm(across, axis=1) > CLEAR * extent)", "clear = known", SIDES,
+    ),
+    Mutant(
+        "exchanged-sides-pass", "lib/dataset/checks/set_sides.py", "a set with all sides exchanged is trained on",
+        "return float(max((turn[clear] > 0).mean(),", "return float(max((turn[clear] != 0).mean(),", SIDES,
+    ),
+    # -- sets of one's own ---------------------------------------------------------------------------------------------
+    Mutant(
+        "repeated-ids-unseen", "lib/dataset/coco_truth.py", "a repeated image id moves annotations elsewhere",
+        "repeated[number] += number in images", "repeated[number] += False", COCO,
+    ),
+    Mutant(
+        "joint-order-unseen", "lib/dataset/coco_categories.py", "joints in another order than the file's are taken",
+        "name in theirs and theirs[index] != name", "name in theirs and False", COCO,
+    ),
+    Mutant(
+        "phones-pictures-unturned", "lib/dataset/picture_sizes.py", "pictures annotated upright are read as stored",
+        "found.turned.add(key)", "found.turned.discard(key)", ("tests/dataset/test_own_sets.py",),
+    ),
+    Mutant(
+        "category-numbers-shared", "lib/evaluation/coco_evaluator.py", "AP of several categories is that of one",
+        '"category_id": categories[entry["category_id"]],', '"category_id": 1,',
+        ("tests/evaluation/test_coco_evaluator.py",),
     ),
     # -- the crop ------------------------------------------------------------------------------------------------------
     Mutant(
@@ -91,7 +126,7 @@ SAMPLES = (
     ),
     Mutant(
         "peak-rounded-down", "lib/core/heatmap.py", "keypoints are truncated, not rounded, to heatmap pixels",
-        "peak = np.trunc(place + 0.5)", "peak = np.trunc(place)", HEATMAP,
+        "peak = np.trunc(position + 0.5)", "peak = np.trunc(position)", HEATMAP,
     ),
     Mutant(
         "visibility-ignored", "lib/core/heatmap.py", "keypoints without annotation get a target and are trained on",

@@ -70,7 +70,7 @@ TRAINING = (
     ),
     Mutant(
         "nan-validated", "lib/evaluation/validation.py", "NaN weights are validated and saved",
-        "if not math.isfinite(measured.loss):", "if math.isinf(measured.loss):", NOT_FINITE,
+        "if not math.isfinite(loss):", "if math.isinf(loss):", NOT_FINITE,
     ),
     # -- the learning rate ---------------------------------------------------------------------------------------------
     Mutant(
@@ -106,7 +106,8 @@ TRAINING = (
     ),
     Mutant(
         "resume-forgets-best", RUN, "the first epoch after resuming becomes the best",
-        "learner.average, warnings.append)", 'learner.average, warnings.append) | {"best": None}', GOING_ON,
+        "    check_same_optimizer(progress, train)",
+        '    check_same_optimizer(progress, train)\n    progress["best"] = None', GOING_ON,
     ),
     Mutant(
         "checksum-not-compared", "lib/weights/checksum.py", "a run resumes from a checkpoint with a changed bit",
@@ -141,5 +142,20 @@ TRAINING = (
     Mutant(
         "statistics-not-differentiated", "lib/models/sync_batch_norm.py", "TRAIN.SYNC_BN: gradients stay on their rank",
         "return _sum_over_ranks(gradient)", "return gradient", RANKS,
+    ),
+    Mutant(
+        "silent-rank-unheard", "lib/training/rank_watch.py", "a stopped rank is waited for without end",
+        "if time.monotonic() - heard[connection] > self.timeout:", "if False:", ("tests/training/test_rank_watch.py",),
+    ),
+    # -- the run folder ------------------------------------------------------------------------------------------------
+    Mutant(
+        "run-record-goes-first", "lib/utils/run_folder.py", "a move that is cut off is completed into another folder",
+        "(entry.name == RUN_RECORD, entry.name in OF_A_RUN, entry.name)", "(entry.name != RUN_RECORD, entry.name)",
+        ("tests/utils/test_run_folder.py",),
+    ),
+    Mutant(
+        "two-writers", "lib/utils/run_folder.py", "a second training writes into the folder of the first",
+        "    except Timeout:\n        return _words(_read(path))", "    except Timeout:\n        return ''",
+        ("tests/utils/test_run_folder.py",),
     ),
 )

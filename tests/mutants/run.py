@@ -21,12 +21,13 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from of_analysis import ANALYSIS  # noqa: E402
 from of_results import RESULTS  # noqa: E402
 from of_samples import SAMPLES  # noqa: E402
 from of_training import TRAINING  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-MUTANTS = (*SAMPLES, *TRAINING, *RESULTS)
+MUTANTS = (*SAMPLES, *TRAINING, *RESULTS, *ANALYSIS)
 COPIED = ("lib", "pose_estimation", "experiments", "tests", "pyproject.toml")
 SECONDS = 600  # for the tests of one mutant, on a busy machine
 PYTEST = ("-m", "pytest", "-q", "-rfE", "--tb=no", "-p", "no:cacheprovider")

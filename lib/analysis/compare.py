@@ -1,0 +1,179 @@
+"""Two runs or more on one set: whether their figures differ, where, and for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from ..utils.errors import UserError
+from .intervals import holm, interval, p_value
+
+if TYPE_CHECKING:
+    from ..config.schema import Config
+    from .predictions import RunPredictions
+    from .run_figures import Figures
+
+RIGHT = 75.0  # score from which on a person is said to be right
+SIGNIFICANT = 0.05
+SEED_KEY = "TRAIN.SEED"
+# Keys that say where and how fast, and so tell no experiments apart
+PLACES = frozenset(("OUTPUT_DIR", "LOG_DIR", "GPUS", "WORKERS", "PRINT_FREQ", "TEST.BATCH_SIZE"))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Second run less first: value with its 95% interval, p of no difference, and p corrected by Holm."""
+
+    name: str
+    first: float
+    second: float
+    value: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+
+    @property
+    def is_significant(self) -> bool:
+        return self.p_holm < SIGNIFICANT
+
+
+def refuse_others(runs: Sequence[RunPredictions]) -> None:
+    """Raises UserError where runs have one name, or are not of the same people by the same metric."""
+    first, names = runs[0], [run.name for run in runs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"two runs are called {twice}: give names, NAME=PATH")
+    for run in runs[1:]:
+        if run.truth != first.truth or len(run.people) != len(first.people):
+            raise UserError(
+                f"{first.name} and {run.name} are of different data sets or annotations: only runs on the same ground "
+                "truth can be compared"
+            )
+        if run.metric != first.metric or run.skeleton != first.skeleton:
+            raise UserError(
+                f"{first.name} is measured by {first.metric} and {run.name} by {run.metric}, or their skeletons "
+                "differ: give both the same TEST.METRIC and DATASET.SKELETON"
+            )
+
+
+def differences(first: Figures, second: Figures, part: str) -> list[Difference]:
+    """Differences of one part (table, joints or groups), Holm-corrected among each other."""
+    drawn = second.draws[part] - first.draws[part]
+    rows = zip(first.rows[part].items(), second.rows[part].values(), strict=True)
+    found = []
+    for (name, (old, *_)), (new, *_) in rows:
+        found.append((name, old, new, new - old))
+    columns = [index for index in range(len(found)) if np.isfinite(drawn[:, index]).any()]
+    p_values = [p_value(drawn[:, index]) for index in columns]
+    corrected = holm(p_values)
+    return [
+        Difference(*found[index], *interval(drawn[:, index]), p, p_holm)
+        for index, p, p_holm in zip(columns, p_values, corrected, strict=True)
+    ]
+
+
+def changed_people(
+    first: RunPredictions, second: RunPredictions, most: int = 12
+) -> dict[str, tuple[int, list[int]]]:
+    """{what: (how many people, rows of those whose scores differ most)}: right in one run and not in the other."""
+    scores = first.person_scores, second.person_scores
+    found = {}
+    for better, worse, old, new in ((first, second, *scores), (second, first, *scores[::-1])):
+        rows = np.flatnonzero((old >= RIGHT) & (new < RIGHT))
+        order = rows[np.argsort(new[rows] - old[rows], kind="stable")]
+        found[f"right in {better.name}, wrong in {worse.name}"] = (len(rows), [int(row) for row in order[:most]])
+    return found
+
+
+def flat_config(config: Config) -> dict[str, Any]:
+    """{dotted key: value} of a configuration."""
+
+    def flat(record: BaseModel, prefix: str) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name, field in type(record).model_fields.items():
+            value, key = getattr(record, name), f"{prefix}{field.alias or name}"
+            values |= flat(value, f"{key}.") if isinstance(value, BaseModel) else {key: value}
+        return values
+
+    return flat(config, "")
+
+
+def differing_keys(runs: Sequence[RunPredictions]) -> dict[str, list[str]]:
+    """{dotted key: each run's value} of those that differ, but for places and speed."""
+    flats = [flat_config(run.config) for run in runs]
+    found = {}
+    for key in flats[0]:
+        values = [str(flat.get(key)) for flat in flats]
+        if key not in PLACES and len(set(values)) > 1:
+            found[key] = values
+    return found
+
+
+def seed_groups(runs: Sequence[RunPredictions]) -> dict[str, list[int]]:
+    """{name: numbers of its runs} of runs whose configurations differ in the seed alone; named by the first run."""
+    groups: dict[str, list[int]] = {}
+    for number, run in enumerate(runs):
+        flat = flat_config(run.config)
+        left = {key: str(value) for key, value in flat.items() if key not in PLACES | {SEED_KEY, "TEST.MODEL_FILE"}}
+        groups.setdefault(repr(sorted(left.items())), []).append(number)
+    return {f"{runs[numbers[0]].name} ({len(numbers)})": numbers for numbers in groups.values()}
+
+
+def group_rows(
+    groups: Mapping[str, Sequence[int]], figures: Sequence[Figures]
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """{group: {figure: (mean, standard deviation)}} of the table, over the runs of a group; NaN for one run's."""
+    rows = {}
+    for name, numbers in groups.items():
+        tables = [figures[number].rows["table"] for number in numbers]
+        rows[name] = {
+            title: (
+                float(np.mean(values := [table[title][0] for table in tables])),
+                float(np.std(values, ddof=1)) if len(values) > 1 else float("nan"),
+            )
+            for title in tables[0]
+        }
+    return rows
+
+
+def markdown_table(names: Sequence[str], figures: Sequence[Figures]) -> str:
+    """The runs' tables with intervals, in Markdown."""
+    titles = list(figures[0].rows["table"])
+    lines = ["| run | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
+    for name, each in zip(names, figures, strict=True):
+        lines.append(f"| {name} | " + " | ".join(in_words(each.rows["table"][title]) for title in titles) + " |")
+    return "\n".join(lines)
+
+
+def latex_table(names: Sequence[str], figures: Sequence[Figures]) -> str:
+    """The same in LaTeX (booktabs)."""
+    titles = list(figures[0].rows["table"])
+    lines = [f"\\begin{{tabular}}{{l{'r' * len(titles)}}}", "\\toprule"]
+    lines += [" & ".join(["run", *map(_escaped, titles)]) + r" \\", r"\midrule"]
+    for name, each in zip(names, figures, strict=True):
+        cells = [_in_latex(each.rows["table"][title]) for title in titles]
+        lines.append(" & ".join([_escaped(name), *cells]) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def in_words(row: tuple[float, float, float]) -> str:
+    """87.30 (86.68 to 87.92); without the interval where there is none."""
+    value, low, high = row
+    digits = 3 if abs(value) <= 1 else 2
+    text = f"{value:.{digits}f}" if np.isfinite(value) and value != -1 else "-"  # -1 is COCO's "of nobody"
+    return f"{text} ({low:.{digits}f} to {high:.{digits}f})" if np.isfinite(low) else text
+
+
+def _in_latex(row: tuple[float, float, float]) -> str:
+    text = in_words(row)
+    value, _, rest = text.partition(" (")
+    return f"{value} {{\\scriptsize ({rest}}}" if rest else value
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{letter}" if letter in "&%$#_{}" else letter for letter in text)
