@@ -36,11 +36,11 @@ def main() -> None:
     present, lines = sets_to_check(config, arguments.set)
     folder = Path(arguments.output or Path(config.output_dir) / "check" / Path(arguments.cfg).stem)
     log, problems = make_logger(), len(lines)
-    for name, training in present:
+    for name, _ in present:
         if not has_ground_truth(config, name):
             lines.append(f"=> {name} has no ground truth: nothing to check")
             continue
-        new_lines, count = check_set(config, name, training, folder, arguments.samples)
+        new_lines, count = check_set(config, name, folder, arguments.samples)
         log.info(f"=> {name}")
         for line in new_lines:
             log.info(line)

@@ -7,16 +7,17 @@ from typing import Any
 import _init_paths  # noqa: F401
 
 from lib.config.config import parse_overrides, read_config
+from lib.device.device import choose_device
 from lib.utils.parser import OneLineParser, positive
-from lib.utils.runtime import choose_device, import_paddle, run_script
+from lib.utils.runtime import import_paddle, run_script
 from lib.weights.conversion import check_output, make_record, select_weights, write_result
 from lib.weights.convert import kind_of, read_source, rename
 
 EPILOG = """
 reads  checkpoints of the original PyTorch code and of mmpose, ImageNet ResNets of torchvision's or Caffe's kind (as
-       .pth, .pth.tar ... with PyTorch, or as .safetensors without it), and .pdparams or .pdckpt of Paddle
+       .pth, .pth.tar ..., which needs no PyTorch, or as .safetensors), and .pdparams or .pdckpt of Paddle
 writes X.pdparams for valid.py --model-file or MODEL.PRETRAINED, and X.json: what pictures the weights expect
-needs  pip install -r requirements/convert.txt
+needs  pip install safetensors for .safetensors files, nothing for the others
 """
 
 
@@ -36,6 +37,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--pixel-scale", type=positive, metavar="N", help="pixels are divided by this: 255, or 1 for none"
     )
+    parser.add_argument("--ema", action="store_true", help="take the averaged weights of a checkpoint that has both")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="override the experiment: MODEL.DEPTH 101")
     return parser.parse_intermixed_args()
 
@@ -46,7 +48,7 @@ def main() -> None:
     output = Path(arguments.output)
     config = read_config(arguments.cfg, parse_overrides(arguments.overrides))
     check_output(source, output)
-    foreign = read_source(source)
+    foreign = read_source(source, arguments.ema)
     kind = kind_of(foreign, config.model.style)
     weights = rename(foreign)
     print(f"=> {source}: {len(foreign)} weights")

@@ -10,7 +10,7 @@ from lib.config.skeleton_file import read_skeleton
 from lib.inference.draw_saved import draw_file
 from lib.inference.saved_poses import SavedPoses
 from lib.utils.errors import ItemError, UserError
-from lib.utils.media import find_media, refuse_replacing, result_names
+from lib.utils.media import find_media, is_video, refuse_replacing, result_names
 from lib.utils.parser import OneLineParser, number
 from lib.utils.runtime import make_folder, make_logger, run_script
 
@@ -34,13 +34,18 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse_arguments()
-    paths, log, problems = find_media(arguments.img_file), make_logger(), []
+    found, log, problems = find_media(arguments.img_file), make_logger(), []
+    paths = [source for source in found.sources if isinstance(source, Path)]
+    if not paths:
+        raise UserError(f"{arguments.img_file} is a stream: poses are drawn over pictures and videos")
     skeleton = read_skeleton(arguments.dataset) if arguments.dataset else None
     saved = SavedPoses(arguments.pose_file, arguments.person_thr, skeleton)
     names = result_names(paths)
     refuse_replacing(paths, names, Path(arguments.output), saved.path)
+    saved.prepare([path for path in paths if not is_video(path)])
     folder = make_folder(arguments.output)
-    log.info(saved.line)
+    for line in (*found.lines, saved.line):
+        log.info(line)
     for path in paths:
         try:
             log.info(f"=> saving {draw_file(path, folder / f'{names[path]}_pose', saved, arguments.kpt_thr)}")

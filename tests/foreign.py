@@ -1,5 +1,6 @@
 """Seeded weights under the names of other projects, and their files."""
 
+import zipfile
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -62,3 +63,31 @@ def imagenet_weights(weights, classes=10):
     width = weights["deconv_layers.0.weight"].shape[0]
     classifier = {"fc.weight": np.ones((classes, width), np.float32), "fc.bias": np.ones(classes, np.float32)}
     return {name: array for name, array in weights.items() if not _is_head(name)} | classifier
+
+
+def _pickled(value):
+    """A whole number, a text or a tuple of these as instructions of a pickle."""
+    if isinstance(value, str):
+        data = value.encode()
+        return b"X" + len(data).to_bytes(4, "little") + data
+    if isinstance(value, int):
+        return b"J" + value.to_bytes(4, "little")
+    return b"(" + b"".join(map(_pickled, value)) + b"t"
+
+
+def write_torch(path, weights):
+    """A checkpoint as torch.save writes it, {"state_dict": {name: array}}, without PyTorch."""
+    with zipfile.ZipFile(path, "w") as archive:
+        items = b""
+        for number, (name, array) in enumerate(weights.items()):
+            array = np.ascontiguousarray(array)
+            kind = {"f": "Float", "i": "Long"}[array.dtype.kind]
+            array = array.astype({"Float": "<f4", "Long": "<i8"}[kind])
+            key = str(number)
+            storage = b"(" + _pickled("storage") + f"ctorch\n{kind}Storage\n".encode() + _pickled(key) + _pickled("cpu")
+            storage += _pickled(array.size) + b"tQ"
+            strides = tuple(stride // array.itemsize for stride in array.strides)
+            tensor = b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + _pickled(0) + _pickled(array.shape)
+            items += _pickled(name) + tensor + _pickled(strides) + b"\x89NtRs"
+            archive.writestr(f"archive/data/{key}", array.tobytes())
+        archive.writestr("archive/data.pkl", b"\x80\x02}" + _pickled("state_dict") + b"}" + items + b"s.")

@@ -52,13 +52,41 @@ def write_detector(path, dets, labels=None, names=("dets", "labels"), shape=(1, 
     """Writes a detector that finds `dets` (M, 5) x1, y1, x2, y2, score, of its input, in every picture."""
     dets = np.array(dets, np.float32).reshape(1, -1, 5)
     labels = np.zeros(dets.shape[1], np.int64) if labels is None else np.array(labels, np.int64)
-    values = (dets, labels.reshape(1, -1))
-    nodes = [
-        onnx.helper.make_node("Constant", [], [name], value=onnx.numpy_helper.from_array(array, name))
-        for name, array in zip(names, values, strict=True)
-    ]
-    outputs = [value(names[0], dets.shape), value(names[1], values[1].shape, INT64)]
-    return save(path, nodes, [value("input", list(shape))], outputs)
+    return write_answers(path, dict(zip(names, (dets, labels.reshape(1, -1)), strict=True)), {"input": shape})
+
+
+def write_answers(path, answers, inputs, shapes=None, kind=FLOAT):
+    """Writes a graph that gives the same arrays `answers` {name: array} whatever it is fed.
+
+    inputs: {name: shape}, of floats or another `kind`; shapes: {name: shape} that the file says of outputs, None for
+    those of the arrays.
+    """
+    nodes, outputs = [], []
+    for name, array in answers.items():
+        shape = (shapes or {}).get(name, array.shape)
+        nodes += _constant(name, array) if shape == array.shape else _of_open_size(name, array, shape, [*inputs][0])
+        outputs.append(value(name, shape, onnx.helper.np_dtype_to_tensor_dtype(array.dtype)))
+    return save(path, nodes, [value(name, list(shape), kind) for name, shape in inputs.items()], outputs)
+
+
+def _constant(name, array):
+    return [onnx.helper.make_node("Constant", [], [name], value=onnx.numpy_helper.from_array(array, name))]
+
+
+def _of_open_size(name, array, shape, source):
+    """An array whose open sizes ONNX Runtime cannot know beforehand: they are made of the input's values, times 0."""
+    make, zeros = onnx.helper.make_node, [0 if isinstance(side, int) else 1 for side in shape]
+    known = np.array([side if isinstance(side, int) else 0 for side in shape])
+    return [
+        *_constant(f"{name}_array", array), *_constant(f"{name}_known", known),
+        *_constant(f"{name}_open", array.shape * np.array(zeros)), *_constant(f"{name}_zero", np.array(0)),
+        make("ReduceSum", [source], [f"{name}_sum"], keepdims=0),
+        make("Cast", [f"{name}_sum"], [f"{name}_whole"], to=INT64),
+        make("Mul", [f"{name}_whole", f"{name}_zero"], [f"{name}_nothing"]),
+        make("Add", [f"{name}_open", f"{name}_nothing"], [f"{name}_added"]),
+        make("Add", [f"{name}_known", f"{name}_added"], [f"{name}_shape"]),
+        make("Reshape", [f"{name}_array", f"{name}_shape"], [name]),
+    ]  # fmt: skip
 
 
 def spotted_picture(spots, size=(300, 200)):

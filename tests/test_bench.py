@@ -42,6 +42,11 @@ def test_every_way_to_train_on_a_gpu_is_measured_once(bench):
     assert set(every[0].values()) == {"O0", False}  # what the others are compared with
 
 
+def test_loops_find_the_same_people_in_a_detectors_answer(bench):
+    people, threshold, found, *_ = bench("detector_answers").measured(5, 0.3, rounds=1)
+    assert (people, threshold) == ("5", "0.3") and int(found) >= 5
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [([], "error: this measures a CUDA GPU, and none can be used"), (["--amp", "O3"], "error: argument --amp")],

@@ -267,9 +267,9 @@ class Code:
         return os.mkdir, ("harm",)
 
 
-def write_zip(path):
+def write_zip(path, member="a.txt", content="no weights"):
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a.txt", "no weights")
+        archive.writestr(member, content)
 
 
 class TestBadFiles:
@@ -287,15 +287,14 @@ class TestBadFiles:
     @pytest.mark.parametrize(("write", "complaint"), [
         (lambda path: path.write_bytes(pickle.dumps([1, 2, 3])), "is not a PyTorch checkpoint"),
         (lambda path: path.write_bytes(pickle.dumps({"a": 1}, protocol=2)), "is not a PyTorch checkpoint"),
-        (lambda path: path.write_bytes(pickle.dumps(Code())), "is read as arrays only, so that it cannot run code"),
+        (lambda path: path.write_bytes(pickle.dumps(Code())), "which could run code"),
         (lambda path: path.write_bytes(pickle.dumps(Code(), protocol=2)), "mkdir, which could run code"),
+        (lambda path: write_zip(path, "a/data.pkl", pickle.dumps(Code())), "mkdir, not names and arrays"),
         (lambda path: path.write_text('{"conv1.weight": [1, 2, 3]}'), "is not a PyTorch checkpoint"),
         (lambda path: path.write_text("<html>404</html>\n" * 99), "is not a PyTorch checkpoint"),
         (write_zip, "is not a PyTorch checkpoint"),
-    ], ids=["pickle", "old pickle", "code", "old code", "json", "html", "zip"])  # fmt: skip
-    def test_what_is_no_pytorch_checkpoint_is_named(
-        self, complain, torch, tmp_path, monkeypatch, write, complaint
-    ):
+    ], ids=["pickle", "old pickle", "code", "old code", "code in zip", "json", "html", "zip"])  # fmt: skip
+    def test_what_is_no_pytorch_checkpoint_is_named(self, complain, tmp_path, monkeypatch, write, complaint):
         monkeypatch.chdir(tmp_path)
         write(tmp_path / "w.pth")
         error = complain(tmp_path / "w.pth")
@@ -317,10 +316,11 @@ class TestBadFiles:
         torch.save(make(torch), tmp_path / "w.pth")
         assert "expected names and arrays" in complain(tmp_path / "w.pth")
 
-    def test_a_checkpoint_with_more_than_arrays_says_what_and_how_to_do_without(self, complain, torch, tmp_path):
+    def test_code_beside_the_weights_is_read_past_and_not_run(self, complain, torch, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
         torch.save({"state_dict": {"a": torch.zeros(3)}, "hook": Code()}, tmp_path / "w.pth")
-        error = complain(tmp_path / "w.pth")
-        assert "mkdir, which could run code" in error and "save its state_dict alone" in error
+        assert "none of its 1 weights fits this network (it has names such as a)" in complain(tmp_path / "w.pth")
+        assert not (tmp_path / "harm").exists()
 
     @pytest.mark.parametrize("content", [b"weights" * 30, b"\xff" * 30, (2).to_bytes(8, "little") + b"[]"])
     def test_what_is_no_safetensors_file_is_named(self, complain, save_file, tmp_path, content):

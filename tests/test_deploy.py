@@ -21,6 +21,7 @@ SPOTS = [(60, 70), (90, 50), (40, 110)]
 # everything else that requirements/base.txt and the tests install
 BLOCKED = (
     "paddle", "pydantic", "yaml", "scipy", "matplotlib", "tqdm", "PIL", "pycocotools", "visualdl", "onnx", "torch",
+    "openvino",
 )  # fmt: skip
 EXAMPLE_SIZE = ("--width", 656, "--height", 384)
 

@@ -8,6 +8,7 @@ import pytest
 from clips import write_video
 
 from lib.core.skeletons import COCO
+from lib.utils.media import VideoFile
 from lib.visualization.poses import draw_people, draw_pose
 
 JOINTS = np.column_stack([np.linspace(20, 180, 17), np.linspace(30, 120, 17), np.linspace(0.1, 0.9, 17)])
@@ -133,3 +134,66 @@ def test_a_picture_that_cannot_be_read_is_reported_and_the_others_are_drawn(draw
     (tmp_path / "pictures" / "a.png").write_bytes(b"no picture")
     picture, code, out = draw([entry()])
     assert picture is not None and code == 1 and "problem: " in out and "a.png" in out
+
+
+# -- mmpose's own form -------------------------------------------------------------------------------------------------
+
+INSTANCE = {
+    "keypoints": JOINTS[:, :2].tolist(), "keypoint_scores": JOINTS[:, 2].tolist(), "bbox": [[10, 20, 190, 130]],
+    "bbox_score": 0.9,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("000000000785.json", [INSTANCE]),
+        ("results_000000000785.json", {"meta_info": {"dataset_name": "coco"}, "instance_info": [INSTANCE]}),
+        ("000000000785.json", {"predictions": [[INSTANCE]]}),
+        ("poses.json", [{**INSTANCE, "image_id": 785}]),
+        ("poses.json", [entry(keypoints=JOINTS.tolist(), bbox=BOX)]),
+    ],
+)
+def test_nested_keypoints_are_drawn_as_flat_ones(draw, name, content):
+    picture, code, out = draw(content, name=name)
+    shown = JOINTS[:, 2] >= 0.2
+    expected = draw_people(blank(), np.array([BOX]), JOINTS[None, :, :2], shown[None], COCO)
+    assert code == 0 and "=> 1 person from" in out
+    np.testing.assert_array_equal(picture, as_jpeg(expected))
+
+
+@pytest.mark.parametrize("first", [0, 1])  # mmpose's demos count frames from 1
+def test_the_frames_of_nested_keypoints_are_those_of_the_video(tmp_path, run_main, first):
+    write_video(tmp_path / "c.mp4", count=3, size=(200, 150))
+    frames = [{"frame_id": number + first, "instances": [INSTANCE] if number == 1 else []} for number in range(3)]
+    names = {"keypoint_id2name": {str(number): f"joint {number}" for number in range(17)}}
+    content = {"meta_info": names, "instance_info": frames} if first else frames
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    words = ["--img-file", tmp_path / "c.mp4", "--pose-file", tmp_path / "c.json", "--output", tmp_path / "out"]
+    code, out, _ = run_main("draw", *words)
+    assert code == 0 and "=> 1 person from" in out
+    video, spread = VideoFile(tmp_path / "out" / "c_pose.mp4"), []
+    while (image := video.read()) is not None:
+        spread.append(int(np.ptp(image.astype(int))))
+    assert len(spread) == 3 and spread[1] > 100 > max(spread[0], spread[2])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"keypoint_scores": [0.5]}, "person 1 of 1: 17 keypoints, but 1 keypoint_scores"),
+        ({"keypoints": [[1, 2, 3, 4]] * 17}, "person 1 of 1: a keypoint of [1, 2, 3, 4]; expected x, y and perhaps"),
+        ({"bbox": [[1, 2, 3]]}, "person 1 of 1: a box of [1, 2, 3]"),
+        ({"keypoints": [["a", 2]] * 17}, "person 1 of 1: keypoints of 'a'"),
+    ],
+)
+def test_nested_keypoints_that_cannot_be_are_one_line(draw, change, said):
+    _, code, out = draw([{**INSTANCE, **change}], name="000000000785.json")
+    assert code == 2 and said in out
+
+
+def test_poses_of_an_image_id_that_fits_several_pictures_are_refused(draw, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    cv2.imwrite(str(tmp_path / "pictures" / "785.png"), blank())
+    _, code, out = draw([entry()])
+    assert code == 2 and "the image_id 785 fits several pictures: " in out and not (tmp_path / "out").exists()

@@ -12,11 +12,11 @@ import toy
 
 from lib.config.config import read_config
 from lib.deploy.model_metadata import METADATA_KEY, from_json
+from lib.utils.files import file_digest
 from lib.utils.image import MEAN, STD
-from lib.weights.weight_record import WeightRecord, file_digest, record_path, write_record
+from lib.weights.weight_record import WeightRecord, record_path, write_record
 
 onnx = pytest.importorskip("onnx")
-pytest.importorskip("paddle2onnx")
 pytest.importorskip("onnxruntime")
 
 DEFAULT, DEFAULT_INT8 = "output/onnx/posenet.onnx", "output/onnx/posenet_int8.onnx"
@@ -90,7 +90,7 @@ def valid(script, place, *words):
 def test_it_says_what_it_made_and_where(export, tmp_path):
     out = export()
     assert out.splitlines()[-2:] == ["=> Model saved as: ./output/onnx/posenet.onnx", "=> Done."]
-    assert "=> opset 17, 23 BatchNorms folded into convolutions" in out
+    assert "=> opset 17, BatchNorm folded into the convolutions: 53 nodes" in out
     assert share_printed(out) < 1e-4 and "(pictures: 1 of 64x64, 3 of 64x64, 2 of 96x128)" in out
     assert [path.name for path in (tmp_path / "output" / "onnx").iterdir()] == ["posenet.onnx"]
 
@@ -121,7 +121,7 @@ def project_name_and_version():
     return words[1], words[3]
 
 
-@pytest.mark.parametrize("opset", [13, 18, 19])
+@pytest.mark.parametrize("opset", [13, 18, 21])
 def test_another_opset_is_the_files(export, tmp_path, opset):
     assert f"=> opset {opset}," in export("--opset", opset)
     model = onnx.load(str(tmp_path / DEFAULT))
@@ -179,6 +179,7 @@ def test_with_the_flip_test_merged_the_file_does_it(export, script, place, tmp_p
     assert code == 2 and "holds the flip test itself" in error and error.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [[], ["--fixed", "--merge-flip"]])
 def test_8_bits_are_scored_before_and_after(export, script, place, tmp_path, words):
     export("--output", "float.onnx")
@@ -196,6 +197,7 @@ def test_8_bits_are_scored_before_and_after(export, script, place, tmp_path, wor
         assert f"{report['results']['Mean']:.3f}" == rows[3].split("|")[-3].strip()
 
 
+@pytest.mark.slow
 def test_the_same_persons_give_the_same_file(export, place, tmp_path):
     files = []
     for _ in range(2):
@@ -217,7 +219,7 @@ def test_the_same_persons_give_the_same_file(export, place, tmp_path):
         (["--opset", "5"], "invalid choice: 5"),
         (["--model-file", "nowhere.pdparams"], "there is no model file nowhere.pdparams"),
         (["--model-file", "x.onnx"], "x.onnx is exported already"),
-        (["--model-file", ""], "no weights: give --model-file"),
+        (["--model-file", ""], "argument --model-file"),
         (["MODEL.DEPTH", "34"], "is of another network"),
     ],
 )
@@ -231,7 +233,7 @@ def test_too_few_persons_to_calibrate_with_are_refused(complain, place):
     assert "--calib-persons is 3" in complain("--int8", "--calib", place / "toy.yaml", "--calib-persons", 3)
 
 
-@pytest.mark.parametrize("name", ["onnx", "paddle2onnx"])
+@pytest.mark.parametrize("name", ["onnx", "onnxruntime"])
 def test_a_missing_package_is_named_with_what_to_do(complain, monkeypatch, name):
     monkeypatch.setitem(sys.modules, name, None)
     assert f"exporting needs {name}: pip install -r requirements/cpu.txt" in complain()
@@ -257,21 +259,10 @@ def test_weights_for_other_pictures_are_refused_as_by_valid_py(complain, place):
 def test_a_file_that_differs_from_paddle_is_not_written(complain, monkeypatch):
     from lib.deploy import onnx_export
 
-    def spoil(graph):
-        name = next(name for name, array in graph.arrays.items() if array.ndim == 4)
-        graph.arrays[name] = graph.arrays[name] * np.float32(1.01)
-        return 0
+    def spoiled(weights, *rest):
+        weights["final_layer.weight"] *= np.float32(1.01)
+        return network_graph(weights, *rest)
 
-    monkeypatch.setattr(onnx_export, "fold_batch_norms", spoil)
+    network_graph = onnx_export.network_graph
+    monkeypatch.setattr(onnx_export, "network_graph", spoiled)
     assert "differs from Paddle's by" in complain(code=1)
-
-
-def test_what_paddle2onnx_cannot_convert_is_one_line(complain, monkeypatch):
-    import paddle2onnx
-
-    def fail(*_words, **_named):
-        print("[ERROR] in two colours")
-        sys.exit(-1)
-
-    monkeypatch.setattr(paddle2onnx, "export", fail)
-    assert "paddle2onnx cannot convert the network at opset 17" in complain(code=1)

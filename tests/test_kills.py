@@ -16,10 +16,12 @@ import pytest
 import toy
 import yaml
 
+from lib.utils.runtime import is_alive
 from lib.weights.checksum import is_changed
 from lib.weights.weights import read_content
 
 KILLS, EPOCHS = 30, 30
+INTRUDERS = 10  # second trainings in the folder of a first
 KILLS_AT_A_LINE = 10  # the others while it writes
 LINES, LINES_OF_ONE = 18, 13  # of the start and the first two epochs, or the first one
 LONGEST_DELAY = 0.3  # seconds; a checkpoint takes about as long to write
@@ -118,7 +120,7 @@ def trainings(tmp_path_factory):
 
 
 def temporary_files(folder):
-    return {path.name for path in folder.iterdir() if path.name.startswith(".")}
+    return {path.name for path in folder.iterdir() if path.suffix == ".part"}
 
 
 def check_whole(folder):
@@ -203,6 +205,32 @@ def test_a_training_that_is_killed_thirty_times_loses_no_epoch_and_ends_as_if_no
     assert sum(map(bool, left)) > 5  # kills in the middle of a file
     assert temporary_files(folder) == set()
     check_whole(folder)
+    for name in ("final_state.pdparams", "model_best.pdparams", "checkpoint.pdckpt", "checkpoint_previous.pdckpt"):
+        assert_same(read_content(folder / name), read_content(trainings.whole / name))
+    assert (folder / "history.json").read_bytes() == (trainings.whole / "history.json").read_bytes()
+
+
+def test_a_second_training_is_refused_at_any_moment_and_changes_nothing(trainings, tmp_path):
+    second = Trainings(tmp_path, trainings._segments_of)
+    second.experiment = trainings.experiment
+    place = ("OUTPUT_DIR", trainings.place / "shared")
+    generator, refused = random.Random(7), 0
+    process = trainings.start(*place)
+    trainings._until(lambda: any("samples" in line for line in trainings.lines()))
+    for number in range(INTRUDERS):
+        time.sleep(generator.uniform(0, LONGEST_DELAY))
+        second.start(*place, *(("--resume_model", "auto") if number % 2 else ("--overwrite",)))
+        code = second.wait()
+        if not is_alive(process):
+            break
+        assert code == 2 and f"is in use: by process {process} on " in second.lines()[-1], second.lines()
+        refused += 1
+    second.close()
+    assert trainings.wait() == 0 and refused == INTRUDERS, trainings.lines()
+    folder = trainings.place / "shared" / toy.RUN_FOLDER.relative_to("output")
+    assert {path.name for path in folder.iterdir() if path.suffix != ".log"} == {
+        path.name for path in trainings.whole.iterdir() if path.suffix != ".log"
+    }
     for name in ("final_state.pdparams", "model_best.pdparams", "checkpoint.pdckpt", "checkpoint_previous.pdckpt"):
         assert_same(read_content(folder / name), read_content(trainings.whole / name))
     assert (folder / "history.json").read_bytes() == (trainings.whole / "history.json").read_bytes()

@@ -105,8 +105,8 @@ class TestTraining:
     def test_its_folder_holds_every_file_and_nothing_half_written(self, trained):
         names = sorted(path.name for path in trained.folder.iterdir() if path.suffix not in (".log", ".jpg"))
         assert names == [
-            "checkpoint.pdckpt", "checkpoint_previous.pdckpt", "config.yaml", "curves.png", "final_state.pdparams",
-            "history.json", "model_best.pdparams", "run.json",
+            ".lock", "checkpoint.pdckpt", "checkpoint_previous.pdckpt", "config.yaml", "curves.png",
+            "final_state.pdparams", "history.json", "model_best.pdparams", "run.json",
         ]  # fmt: skip
 
     def test_the_run_describes_itself(self, trained):
@@ -142,6 +142,9 @@ class TestTraining:
         assert tags >= {"train_loss", "train_accuracy", "lr", "valid_loss", "valid_accuracy"}
         assert {tag for tag in tags if tag.startswith("valid/")} >= {"valid/Head", "valid/Mean", "valid/Mean@0.1"}
         assert [item.id for item in reader.get_data("scalar", "train_loss")] == [0, 1, 2, 3]
+        assert {"PCK@0.5/left_knee", "PCK@0.5/right_ankle"} <= tags
+        (grid,) = reader.get_data("image", "valid/persons")
+        assert grid.id == 0 and cv2.imdecode(np.frombuffer(grid.image.encoded_image_string, np.uint8), 1).std() > 20
 
     @pytest.mark.parametrize("prefix", ["train_0", "train_1", "val_0"])
     def test_the_four_debug_flags_save_their_four_grids(self, trained, prefix):
@@ -191,10 +194,18 @@ class TestTraining:
         folder = trained.place / "pck" / trained.folder.relative_to(trained.place / "output")
         assert [path.name for path in folder.glob("*.pdparams")] == ["final_state.pdparams"]
 
-    def test_a_new_run_in_the_folder_of_an_old_one_says_so(self, trained, call):
+    def test_a_new_run_in_the_folder_of_an_old_one_moves_that_one_aside(self, trained, call):
         words = ["TRAIN.END_EPOCH", 1, "OUTPUT_DIR", trained.place / "again"]
-        assert "WARNING" not in call("train", *words)
-        assert "holds an earlier run, which this one replaces" in call("train", *words)
+        folder = trained.place / "again" / trained.folder.relative_to(trained.place / "output")
+        assert "held a run" not in call("train", *words)
+        best = (folder / "model_best.pdparams").read_bytes()
+        names = {path.name for path in folder.iterdir()}
+        assert f"=> {folder} held a run of 20" in call("train", *words, "TRAIN.SEED", 1)
+        (earlier,) = (folder / "earlier").iterdir()
+        assert {path.name for path in earlier.iterdir()} == names - {".lock"}
+        assert (earlier / "model_best.pdparams").read_bytes() == best != (folder / "model_best.pdparams").read_bytes()
+        call("train", *words, "--overwrite")
+        assert [path.name for path in (folder / "earlier").iterdir()] == [earlier.name]
 
     @pytest.mark.parametrize("given", [".", "checkpoint.pdckpt"])
     def test_its_best_weights_come_along_into_another_folder(self, trained, paddle, tmp_path, given):
@@ -222,7 +233,7 @@ class TestValidating:
         best = max(range(2), key=lambda epoch: history[epoch]["results"]["Mean"])
         assert row_of(answer.stdout) == ROW.findall(trained.out)[best]
 
-    def test_it_writes_predictions_and_results_that_say_how_they_came_about(self, validated, trained):
+    def test_it_writes_predictions_and_results_that_say_how_they_came_about(self, validated, trained, paddle):
         out, folder = validated
         predictions = scipy.io.loadmat(folder / "pred.mat")["preds"]
         assert predictions.shape == (4, 16, 2)
@@ -231,6 +242,8 @@ class TestValidating:
         figures = [f"{value:.3f}" for name, value in report["results"].items() if not name.startswith("true_")]
         assert figures == row_of(out)[1].replace("|", "").split()
         assert report["conditions"] == {
+            "notes": [],
+            "runs_on": f"Paddle {paddle.__version__}",
             "model_file": str(trained.folder / "model_best.pdparams"),
             "loss": pytest.approx(0.0125, abs=0.002), "accuracy": report["conditions"]["accuracy"],
             "boxes": "ground truth", "flip_test": True, "decode": "quarter", "shift_heatmap": True,

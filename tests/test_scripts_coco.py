@@ -77,7 +77,7 @@ class TestCoco:
         assert list(epoch["results"]) == list(FIGURES)
         assert row_of(log.read_text()).split(" | ")[0].strip() == f"{epoch['results']['AP']:.3f}"
 
-    def test_annotated_boxes_give_a_row_and_a_result_file_that_scores_the_same(self, trained, call, tmp_path):
+    def test_annotated_boxes_give_a_row_and_a_result_file_that_scores_the_same(self, trained, call, tmp_path, paddle):
         # with COCO's own sigmas a network of one epoch scores 0 throughout
         skeleton = {"JOINTS": list(skeletons.COCO.joints), "SIGMAS": [1.0] * 17}
         experiment = toy.write_experiment(
@@ -88,6 +88,8 @@ class TestCoco:
         folder = tmp_path / toy.COCO_RUN_FOLDER
         report = read(folder / "results.json")
         assert report["conditions"] == {
+            "notes": ["=> 1 of 5 annotations left out: 1 crowds"],
+            "runs_on": f"Paddle {paddle.__version__}",
             "model_file": str(trained.weights), "loss": report["conditions"]["loss"],
             "accuracy": report["conditions"]["accuracy"], "boxes": "ground truth", "flip_test": True,
             "decode": "quarter", "shift_heatmap": True, "udp": False, "color_order": "BGR", "pixel_scale": 255.0,
@@ -177,11 +179,13 @@ class TestSkeletonOf14Joints:
         groups = "Ankle | Knee | Hip | Upper neck | Head top | Wrist | Elbow | Shoulder"
         out = call("train", "TRAIN.END_EPOCH", 1, experiment=experiment)
         assert f"| Arch | {groups} | PCK@0.2 | AUC | EPE |" in out.splitlines()
+        pairs = "=> mirror pairs of lsp, found by the names: right_ankle/left_ankle, right_knee/left_knee, "
         folder = tmp_path / toy.RUN_FOLDER
         assert [*read(folder / "history.json")[0]["results"]][-3:] == ["PCK@0.2", "AUC", "EPE"]
         validated = call("valid", "--model-file", folder / "model_best.pdparams", experiment=experiment)
         rows = [line for line in out.splitlines() if line.startswith("| 64x64_pose_resnet_18")]
         assert len(rows) == 1 and rows[0] in validated.splitlines()
+        assert out.count(pairs) == validated.count(pairs) == 1
         again = call("valid", "--pred-file", folder / "pred.mat", experiment=experiment)
         assert rows[0].partition(" | ")[2] in again
 
@@ -254,7 +258,7 @@ class TestBadInput:
     @pytest.mark.parametrize("script", ["train", "valid"])
     def test_a_set_without_truth_has_no_annotated_boxes(self, complain, data, script):
         error = complain(script, "DATASET.TEST_SET", toy.NO_TRUTH)
-        assert "image_info_test-dev2017.json: it has no annotations, so give detected boxes" in error
+        assert "image_info_test-dev2017.json: it has no annotations: nothing to train on" in error
 
     def test_a_training_is_not_validated_by_a_set_without_truth(self, complain, data):
         words = ["TEST.USE_GT_BBOX", "false", "TEST.COCO_BBOX_FILE", data / "detections_val2017.json"]

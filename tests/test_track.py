@@ -11,7 +11,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from clips import write_other_video, write_video
+from clips import write_film, write_video
 from onnx_toy import SPOT_COLORS, SPOTS, metadata, write_pose_network
 
 from lib.dataset.posetrack_form import read_frames
@@ -78,7 +78,8 @@ def test_a_video_becomes_a_video_lines_and_posetracks_form(root, tmp_path, model
     # the detector misses frames 3 to 5
     detections = boxes([(frame, 20 + 6 * frame) for frame in range(10) if not 3 <= frame <= 5])
     own = ("--video", clip) if script == "track.py" else ("--img", clip, "--type", "ONNX", "--track")
-    words = (*own, "--model", model, "--boxes", detections, "--output", tmp_path / "out")
+    extra = ("--save-csv", "--save-crops", "--save-dlc")
+    words = (*own, "--model", model, "--boxes", detections, "--output", tmp_path / "out", *extra)
     process = track(root, *words, script=script)
     assert process.returncode == 0, process.stderr + process.stdout
     lines, frames = results(tmp_path / "out", "walk")
@@ -88,6 +89,24 @@ def test_a_video_becomes_a_video_lines_and_posetracks_form(root, tmp_path, model
     assert "1 person" in process.stdout and "flow" in process.stdout
     middle = frames[4].joints[0]  # between detections, by a carried box
     np.testing.assert_allclose(middle, [[64, 40], [52, 75], [76, 75]], atol=4)
+    rows = [line.split(",") for line in (tmp_path / "out" / "walk_track.csv").read_text().splitlines()[1:]]
+    assert [row[1:5] for row in rows[12:15]] == [["4", "0.400", "1", joint] for joint in SPOTS.joints]
+    np.testing.assert_allclose(np.array([row[5:7] for row in rows[12:15]], float), middle, atol=0.01)
+    crops = sorted(path.name for path in (tmp_path / "out" / "crops").iterdir())
+    assert crops == [f"walk_{number:06d}_track1.jpg" for number in range(10)]
+
+
+def test_between_detections_people_are_followed_by_flow(root, tmp_path, model, boxes):
+    clip = write_clip(tmp_path / "walk.mp4", range(20, 80, 6))
+    detections = boxes([(frame, 20 + 6 * frame) for frame in range(10)])
+    words = ("--video", clip, "--model", model, "--boxes", detections, "--output", tmp_path / "out")
+    process = track(root, *words, "--detect-every", "4")
+    assert process.returncode == 0, process.stderr + process.stdout
+    _, frames = results(tmp_path / "out", "walk")
+    assert [frame.identities.tolist() for frame in frames.values()] == [[1]] * 10
+    np.testing.assert_allclose(frames[3].joints[0], [[58, 40], [46, 75], [70, 75]], atol=4)
+    process = track(root, *words, "--detect-every", "2", "--method", "box")
+    assert process.returncode == 2 and "without boxes carried by flow nobody is in between" in process.stderr
 
 
 def test_a_folder_of_frames_is_a_clip_and_a_bad_frame_is_left_out(root, tmp_path, model, boxes):
@@ -107,7 +126,9 @@ def test_a_folder_of_frames_is_a_clip_and_a_bad_frame_is_left_out(root, tmp_path
 
 
 def test_a_frame_of_a_video_that_fails_to_decode_is_left_out_and_tracks_go_on(root, tmp_path, model, boxes):
-    clip = write_other_video(tmp_path / "noise.avi", "MJPG", 6, SIZE)
+    noise = np.random.default_rng(0).integers(0, 256, (6, SIZE[1], SIZE[0], 3), dtype=np.uint8)
+    times = [number / 10 for number in range(6)]
+    clip = write_film(tmp_path / "noise.avi", times, "mjpeg", SIZE, rate=10, pictures=noise)
     data, start = bytearray(clip.read_bytes()), -1
     for _ in range(3):
         start = data.index(b"\xff\xd8\xff", start + 1)
@@ -153,6 +174,22 @@ def test_frames_whose_boxes_cannot_be_are_reported_together_and_the_others_track
     assert process.returncode == 1 and f"problem: 2 frames of {clip}: a box of " in process.stdout
     written, _ = results(tmp_path / "out", "a")
     assert len(written) == 4 and written[0]["annotations"] and written[3]["annotations"]
+
+
+def test_boxes_that_cannot_be_meant_are_refused_and_dark_frames_are_said(root, tmp_path, model, boxes):
+    (tmp_path / "frames").mkdir()
+    for number in range(2):
+        cv2.imwrite(str(tmp_path / "frames" / f"{number}.png"), draw_frame(20).astype(np.uint16) * 16)
+    path, words = boxes([(0, 20), (1, 22)]), ("--model", model, "--output", tmp_path / "out")
+    process = track(root, "--video", tmp_path / "frames", *words, "--boxes", path)
+    assert process.returncode == 0 and process.stdout.count("has 16 bits a channel, but no value above 4080") == 1
+    path.write_text(json.dumps([{"image_id": 0, "category_id": 1, "bbox": [100, 60, 150, 110], "score": 1}]))
+    clip = write_clip(tmp_path / "walk.mp4", [20, 22])
+    for place in (tmp_path / "frames", clip):
+        process = track(root, "--video", place, "--boxes", path, "--model", model, "--output", tmp_path / "new")
+        assert process.returncode == 2 and process.stderr.count("\n") == 1
+        assert "the box reaches far beyond its picture, and looks like x1 y1 x2 y2: give --" in process.stderr
+    assert not (tmp_path / "new").exists()
 
 
 def test_boxes_for_frames_that_do_not_exist_are_reported(root, tmp_path, model, boxes):
@@ -232,6 +269,7 @@ def test_smoothing_and_baselines_run(root, tmp_path, model, boxes):
 POSETRACK = "experiments/posetrack/resnet50/256x192_d256x3_adam_lr1e-4.yaml"
 
 
+@pytest.mark.slow
 def test_valid_scores_saved_tracks(root, tmp_path):
     pytest.importorskip("motmetrics", reason="needs motmetrics (requirements/base.txt)")
     from lib.dataset.write_clips import main as write_clips

@@ -37,7 +37,7 @@ def heatmaps(weights, images, depth):
         for stage, count in enumerate(BLOCKS[depth], start=1):
             for place in range(count):
                 values = block(values, f"layer{stage}.{place}", 2 if stage > 1 and place == 0 else 1)
-        for place in (0, 3, 6):
+        for place in (place for place in (0, 3, 6) if f"deconv_layers.{place}.weight" in state):
             values = F.conv_transpose2d(values, state[f"deconv_layers.{place}.weight"], stride=2, padding=1)
             values = F.relu(norm(values, f"deconv_layers.{place + 1}"))
         return F.conv2d(values, state["final_layer.weight"], state["final_layer.bias"]).numpy()

@@ -30,7 +30,7 @@ def persons_of(image_ids, center=(50.0, 50.0), scale=(0.5, 0.5), box_scores=None
         np.tile(np.array(scale), (count, 1)),
         np.zeros((count, 3, 2)),
         np.ones((count, 3)),
-        image_ids=np.array(image_ids),
+        image_ids=np.array(image_ids, dtype=object),
         box_scores=np.ones(count) if box_scores is None else np.array(box_scores),
     )
 
@@ -39,13 +39,13 @@ def truth_of(joints, skeleton, image_ids=None, area=10_000.0):
     """A CocoTruth of persons with joints (N, K, 2), all visible, of a large size (COCO: above 96 x 96)."""
     image_ids = image_ids or [7] * len(joints)
     annotations = [
-        {"id": row + 1, "image_id": image_ids[row], "bbox": [0.0, 0.0, 100.0, 100.0], "area": area, "iscrowd": 0,
-         "keypoints": np.column_stack([places, np.full(len(places), 2.0)]).ravel()}
+        {"id": row + 1, "image_id": image_ids[row], "category_id": 1, "bbox": [0.0, 0.0, 100.0, 100.0], "area": area,
+         "iscrowd": 0, "keypoints": np.column_stack([places, np.full(len(places), 2.0)]).ravel()}
         for row, places in enumerate(joints)
     ]  # fmt: skip
     images = {image_id: (f"{image_id}.jpg", 640, 480) for image_id in {*image_ids, 7}}
     assert len(joints[0]) == len(skeleton.joints)
-    return CocoTruth(Path("truth.json"), images, {"id": 1, "name": "person"}, annotations)
+    return CocoTruth(Path("truth.json"), images, [{"id": 1, "name": "person"}], annotations)
 
 
 def two_persons(joint_count):
@@ -373,3 +373,65 @@ def test_predictions_of_other_persons_or_not_finite_are_refused(wrong):
     evaluator = COCOEvaluator(truth_of(joints, THREE), persons_of([7, 7]), THREE)
     with pytest.raises(UserError, match="expected finite ones of 2 persons with 3 joints"):
         evaluator.evaluate(predictions, scores)
+
+
+def test_a_quick_look_takes_whole_pictures_and_counts_people_without_boxes():
+    joints = np.concatenate([two_persons(17), two_persons(17) + 900])  # on the pictures 7, 7, 8, 9
+    truth = truth_of(joints, COCO, image_ids=[7, 7, 8, 9])
+    truth.images.clear()
+    truth.images.update({number: (f"{number}.jpg", 640, 480) for number in (7, 8, 9)})
+    evaluator = COCOEvaluator(truth, persons_of([9, 7, 9, 7, 7]), COCO)  # nobody was found on 8
+    assert evaluator.first(1).tolist() == [False, True, False, True, True]
+    assert len(evaluator) == 3 and [record["image_id"] for record in evaluator.ground_truth.annotations] == [7, 7]
+    figures = evaluator.evaluate(joints[[0, 1, 1]], scores_of(0.9, 0.8, 0.7))
+    assert figures["AP"] == pytest.approx(1) and len(truth.annotations) == 4
+
+    evaluator = COCOEvaluator(truth, persons_of([9, 7, 9, 7, 7]), COCO)
+    assert evaluator.first(4).all()
+    evaluator = COCOEvaluator(truth, persons_of([7, 7]), COCO)
+    assert evaluator.first(3).all() and len(evaluator.ground_truth.annotations) == 4
+
+
+@pytest.mark.parametrize("ids", [[2**63 + 5, 2**64 + 7], ["b", "a"], [7, "7"], [-3, 2**70]])
+def test_ids_of_any_kind_give_the_same_figures(ids, tmp_path):
+    joints = two_persons(17)
+    truth = truth_of(joints, COCO, image_ids=ids)
+    truth.images.pop(7, None) if 7 not in ids else None
+    persons = persons_of(ids)
+    evaluator = COCOEvaluator(truth, persons, COCO)
+    predictions = joints.copy()
+    predictions[1, 0] += 1e4
+    assert evaluator.evaluate(predictions, scores_of(0.9, 0.8))["AP"] == pytest.approx((9 + 51 / 101) / 10)
+    path = evaluator.save(predictions, scores_of(0.9, 0.8), tmp_path)
+    assert [entry["image_id"] for entry in json.loads(path.read_text())] == ids
+    assert evaluator.evaluate_file(path)["AP"] == pytest.approx((9 + 51 / 101) / 10)
+
+
+def test_several_categories_are_scored_together_and_each():
+    joints = np.concatenate([two_persons(17), two_persons(17) + 900])
+    truth = truth_of(joints, COCO, image_ids=[7, 7, 8, 8])
+    truth.categories[:] = [{"id": number, "name": name} for number, name in ((4, "ape"), (9, "gibbon"), (5, "none"))]
+    for record, category in zip(truth.annotations, [4, 9, 4, 9], strict=True):
+        record["category_id"] = category
+    persons = persons_of([7, 7, 8, 8])
+    persons.category_ids = np.array([4, 9, 4, 9], dtype=object)
+    predictions = joints.copy()
+    predictions[[1, 3]] += 1e4  # both gibbons
+    figures = COCOEvaluator(truth, persons, COCO).evaluate(predictions, scores_of(0.9, 0.8, 0.7, 0.6))
+    assert (figures["AP"], figures["AP ape"], figures["AP gibbon"]) == pytest.approx((0.5, 1, 0))
+    assert "AP none" not in figures  # nobody is annotated as such
+
+
+def test_results_beyond_a_part_are_left_out_where_that_is_asked_for(tmp_path):
+    joints = two_persons(17)
+    entry = {"category_id": 1, "score": 0.9}
+    entries = [
+        {**entry, "image_id": image_id, "keypoints": np.column_stack([places, np.ones(17)]).ravel().tolist()}
+        for image_id, places in zip([7, 7, 99], [*joints, joints[0]], strict=True)
+    ]
+    (tmp_path / "r.json").write_text(json.dumps(entries))
+    with pytest.raises(UserError, match="its image_id 99 is not among the images"):
+        COCOEvaluator(truth_of(joints, COCO), None, COCO).evaluate_file(tmp_path / "r.json")
+    evaluator = COCOEvaluator(truth_of(joints, COCO), None, COCO, part=True)
+    assert evaluator.evaluate_file(tmp_path / "r.json")["AP"] == 1
+    assert evaluator.notes == ["=> 1 of 3 results are of images outside of this part"]

@@ -258,3 +258,16 @@ def test_its_predictions_are_saved_and_read_back(tmp_path):
     assert evaluator.evaluate_file(evaluator.save(predictions, None, tmp_path)) == pytest.approx(figures)
     with pytest.raises(UserError, match=r"\(2, 4, 2\), but the annotations have \(3, 4, 2\)"):
         evaluator.evaluate(predictions[:2])
+
+
+def test_a_quick_look_scores_the_first_persons_alone(evaluator_of):
+    evaluator = evaluator_of()
+    assert evaluator.first(3).tolist() == [True, True, True, False]
+    predictions = right_predictions(3)
+    predictions[2] += 500
+    assert len(evaluator) == 3 and evaluator.evaluate(predictions)["Mean"] == pytest.approx(200 / 3)
+    assert evaluator_of().first(9).all()
+    people_of_two = PCKEvaluator(people(5), BOX)
+    predictions = people(2).joints + 500
+    assert people_of_two.first(2).sum() == 2 == len(people_of_two)
+    assert people_of_two.evaluate(predictions)["PCK@0.2"] == 0

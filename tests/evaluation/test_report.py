@@ -188,3 +188,23 @@ def test_predictions_that_are_not_numbers_are_refused(tmp_path):
     report.write_predictions(np.full((2, 16, 2), np.nan), tmp_path / "pred.mat")
     with pytest.raises(UserError, match="not finite"):
         report.read_predictions(tmp_path / "pred.mat")
+
+
+def test_a_mat_file_that_is_cut_off_anywhere_is_an_error(tmp_path):
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"names": np.array(["b", "c"], dtype=object), "preds": np.ones((2, 3, 2))})
+    whole = path.read_bytes()
+    assert report.read_mat(path).keys() == {"names", "preds"}
+    for length in range(0, len(whole), 7):
+        path.write_bytes(whole[:length])
+        try:
+            assert len(report.read_mat(path)) < 2
+        except ValueError as error:
+            assert "no MATLAB file of version 5 to 7" in str(error) and "\n" not in str(error)
+
+
+@pytest.mark.parametrize("content", [b"", b"text" * 100, b"MATLAB 7.3 MAT-file".ljust(200)])
+def test_another_kind_of_file_is_no_mat_file(tmp_path, content):
+    (tmp_path / "a.mat").write_bytes(content)
+    with pytest.raises(ValueError, match="no MATLAB file of version 5 to 7"):
+        report.read_mat(tmp_path / "a.mat")

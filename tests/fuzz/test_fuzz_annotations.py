@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
-from damage import JUNK, changed_bytes, changed_text, changed_tree
+from damage import JUNK, changed_text, changed_tree
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,6 +111,33 @@ def test_boxes_of_pictures(attempt, place, content):
     attempt("--bbox-file", FileBoxes, write(place / "boxes.json", content), 0.1)
 
 
+BOX_TEXTS = [
+    "0 0.5 0.5 0.2 0.4\n1 0.1 0.1 0.1 0.1 0.9\n", "1,-1,10,20,30,40,0.9,-1,-1,-1\n2,-1,10,20,30,40,0.1,-1,-1,-1\n",
+    "image_id,label,x1,y1,x2,y2,score\n7,person,10,20,40,60,0.9\nb,cat,1,1,9,9,0.5\n",
+    'file_name;bbox\n7.png;"[10, 20, 30, 40]"\n',
+]  # fmt: skip
+
+
+@given(text=changed_text(BOX_TEXTS))
+def test_boxes_of_other_programs(attempt, place, text):
+    path = place / "boxes.txt"
+    path.write_bytes(text.encode())
+    attempt("--bbox-file", FileBoxes, path, 0.1)
+
+
+INSTANCE = {"keypoints": [[40.0, 50.0]] * 17, "keypoint_scores": [0.9] * 17, "bbox": [[30, 20, 80, 80]]}
+
+
+@given(content=changed_tree({"meta_info": {}, "instance_info": [{"frame_id": 1, "instances": [INSTANCE]}]}))
+def test_poses_of_mmpose(attempt, place, content):
+    attempt("--pose-file", draw_saved, write(place / "poses.json", content))
+
+
+@given(content=changed_tree([INSTANCE, INSTANCE]))
+def test_poses_of_a_picture_of_mmpose(attempt, place, content):
+    attempt("--pose-file", draw_saved, write(place / "7.json", content))
+
+
 def draw_saved(path):
     picture = np.zeros((100, 120, 3), np.uint8)
     for name in ("7.jpg", "b.jpg"):
@@ -178,26 +205,3 @@ def test_mat_files_with_other_values(attempt, place, key, value):
     scipy.io.savemat(path, {**_ground_truth(), "preds": np.ones((2, 16, 2)), key: value})
     attempt(".mat values", read_predictions, path)
     attempt(".mat values", both_mat, path)
-
-
-def mat_files(folder):
-    """Good .mat files, as bytes."""
-    seeds = []
-    for compressed in (False, True):
-        path = folder / "seed.mat"
-        scipy.io.savemat(path, {**_ground_truth(), "preds": np.ones((2, 16, 2))}, do_compression=compressed)
-        seeds.append(path.read_bytes())
-    return seeds
-
-
-@pytest.fixture(scope="module")
-def mat_seeds(place):
-    return mat_files(place)
-
-
-@given(data=st.data())
-def test_mat_files_with_other_bytes(attempt, place, mat_seeds, data):
-    path = place / "bytes.mat"
-    path.write_bytes(data.draw(changed_bytes(mat_seeds)))
-    attempt(".mat bytes", read_predictions, path)
-    attempt(".mat bytes", both_mat, path)

@@ -5,6 +5,8 @@ import pickle
 import struct
 import zipfile
 from collections import OrderedDict
+from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 from lib.utils.image import _open_archive, picture_size, read_image
 from lib.weights.checksum import seal
+from lib.weights.convert import read_source
 from lib.weights.weights import read_weights
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
@@ -68,6 +71,16 @@ def test_weights(attempt, place, data):
     path = place / "w.pdparams"
     path.write_bytes(data)
     attempt("weight pickles", read_weights, path)
+
+
+TORCH_FILES = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "data" / "torch").glob("*.p*"))]
+
+
+@given(data=changed_bytes(TORCH_FILES))
+def test_pytorchs_files(attempt, place, data):
+    path = place / "w.pth"
+    path.write_bytes(data)
+    attempt("PyTorch's files", partial(read_source, say=len), path)
 
 
 def _text(value):

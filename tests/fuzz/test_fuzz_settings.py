@@ -84,7 +84,7 @@ def test_records_of_weights(attempt, place, content):
     def use():
         record = parse_record(path)
         if record is not None:
-            record.describe_pictures(), record.has_our_normalization(), record.overrides_for(Config().dataset)
+            record.describe_pictures(), record.overrides_for(Config().dataset)
 
     attempt("records of weights", use)
 
