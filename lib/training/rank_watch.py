@@ -17,7 +17,6 @@ import sys
 import threading
 import time
 from multiprocessing.connection import Connection, wait
-from typing import cast
 
 from ..utils.errors import RunError
 
@@ -122,18 +121,24 @@ class RankWatch:
     def _watch(self) -> None:
         connections = list(self._peers)
         pause = min(1.0, self.timeout / BEATS)
-        heard = dict.fromkeys(connections, time.monotonic())
+        quiet = dict.fromkeys(connections, 0.0)  # seconds in which this thread heard nothing from each
+        last = next_beat = time.monotonic()
         while connections and self._reason is None:
-            for ready in wait(connections, timeout=pause):
-                connection = cast(Connection, ready)
-                heard[connection] = time.monotonic()
-                if not self._receive(connection):
+            if last >= next_beat:  # not at every message: beats would answer beats
+                next_beat = last + pause
+                with self._condition:
+                    self._send(BEAT)
+            heard = wait(connections, timeout=max(0.0, next_beat - time.monotonic()))
+            now = time.monotonic()
+            # a longer time is one in which this process was stopped or starved itself: nobody was silent in it
+            passed, last = min(now - last, 2 * pause), now
+            for connection in list(connections):
+                quiet[connection] = 0.0 if connection in heard else quiet[connection] + passed
+                if connection in heard and not self._receive(connection):
                     connections.remove(connection)
-            with self._condition:
-                self._send(BEAT)
-            for connection in connections:
-                if time.monotonic() - heard[connection] > self.timeout:
-                    self._stop(self._silence(self._peers[connection]))
+            quietest = max(connections, key=lambda connection: quiet[connection], default=None)
+            if quietest and quiet[quietest] > self.timeout:
+                self._stop(self._silence(self._peers[quietest]))
             if os.getppid() != self._parent:
                 self._stop("the launcher was killed, so its ranks end")
         if self._reason is None:

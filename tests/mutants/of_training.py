@@ -145,7 +145,7 @@ TRAINING = (
     ),
     Mutant(
         "silent-rank-unheard", "lib/training/rank_watch.py", "a stopped rank is waited for without end",
-        "if time.monotonic() - heard[connection] > self.timeout:", "if False:", ("tests/training/test_rank_watch.py",),
+        "if quietest and quiet[quietest] > self.timeout:", "if False:", ("tests/training/test_rank_watch.py",),
     ),
     # -- the run folder ------------------------------------------------------------------------------------------------
     Mutant(

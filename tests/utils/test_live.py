@@ -54,13 +54,14 @@ def test_a_stream_that_breaks_off_goes_on_and_its_clock_too(serve, part):
     assert video.problem.endswith("the stream broke off and was not there again within 1 seconds")
 
 
-def test_nobody_waits_for_a_stream_that_is_to_stop(serve, part):
+def test_nobody_waits_for_a_stream_that_is_to_stop(serve, part, monkeypatch):
+    monkeypatch.setattr(live, "PATIENCE", 60.0)
     stop = SimpleNamespace(asked=False)
     video = LiveVideo(serve(part(0.0)), lambda: stop.asked)
     for _ in range(10):
         assert video.read() is not None
     stop.asked, began = True, time.monotonic()
-    assert video.read() is video.read() is None and video.problem == "" and time.monotonic() - began < 0.9
+    assert video.read() is video.read() is None and video.problem == "" and time.monotonic() - began < 30
     video.close()
 
 
