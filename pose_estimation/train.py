@@ -1,5 +1,6 @@
 """Trains a pose network and validates it after each epoch."""
 
+import contextlib
 from functools import partial
 
 import _init_paths  # noqa: F401
@@ -29,15 +30,18 @@ def main() -> None:
     config = start_weights(config)
     import_paddle()
     from lib.training.ranks import start_ranks
-    from lib.training.start import FolderOptions, train_network
+    from lib.training.start import hold_folder, train_network
 
-    options = FolderOptions(arguments.overwrite, arguments.wait, arguments.unlock)
-    with start_ranks(config.train.rank_timeout) as ranks:
-        asked = arguments.gpus is not None
-        train_network(config, arguments.cfg, arguments.resume_model, ranks, asked, options)
-        is_first = ranks.is_first
-    if arguments.report and is_first:
-        report_best(config, arguments.cfg)
+    with contextlib.ExitStack() as until_the_report:
+        with start_ranks(config.train.rank_timeout) as ranks:
+            until_the_report.enter_context(
+                hold_folder(config, arguments.cfg, ranks, arguments.wait, arguments.unlock)
+            )
+            asked = arguments.gpus is not None
+            train_network(config, arguments.cfg, arguments.resume_model, ranks, asked, arguments.overwrite)
+            is_first = ranks.is_first
+        if arguments.report and is_first:
+            report_best(config, arguments.cfg)
 
 
 def report_best(config: Config, experiment_file: str) -> None:

@@ -4,9 +4,13 @@ import json
 import re
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 import toy
+
+from lib.utils.run_folder import one_writer
 
 pytestmark = pytest.mark.slow
 SETTINGS = ("TRAIN.END_EPOCH", "5", "TEST.BATCH_SIZE", "1")  # epochs of four steps, validation of four batches
@@ -69,6 +73,26 @@ def test_gpus_are_the_launchers_to_say(runs):
     answer = run(*LAUNCH, "--log_dir", place / "gpus", *script, two=True)
     assert answer.returncode != 0
     assert "error: --gpus is not allowed under the launcher" in answer.stdout + answer.stderr
+
+
+def test_wait_waits_on_every_rank(runs):
+    place = runs["two"][0].parents[3]
+    words = [toy.SCRIPTS / "train.py", "--cfg", place / "toy.yaml", "TRAIN.END_EPOCH", "1"]
+    words += ["OUTPUT_DIR", place / "waiting", "--wait"]
+    answers = []
+    thread = threading.Thread(
+        target=lambda: answers.append(run(*LAUNCH, "--log_dir", place / "wait", *words, two=True))
+    )
+    with one_writer(place / "waiting" / runs["two"][0].relative_to(place / "output")):
+        thread.start()
+        log = place / "wait" / "workerlog.0"
+        until = time.monotonic() + 100
+        while not (log.is_file() and "=> waiting: by process" in log.read_text()) and time.monotonic() < until:
+            time.sleep(0.1)
+        time.sleep(2)
+        assert thread.is_alive() and "Epoch" not in log.read_text()
+    thread.join()
+    assert answers[0].returncode == 0 and "Epoch: [0][0/" in answers[0].stdout
 
 
 def test_the_table_of_two_ranks_is_that_of_one_process_to_the_last_digit(runs):

@@ -24,6 +24,7 @@ from .run_figures import Figures, figures_of, primary_name
 if TYPE_CHECKING:
     from ..config.schema import Config
 
+PAGE = "index.html"
 ALL = 510  # people on a page, so that it stays below LARGEST: one takes about 23 kB
 CHANGED = 12  # people of each kind of change
 TRIED = 5  # pictures: if none of so many is there, the others are not looked for
@@ -69,11 +70,11 @@ def write_report(
         f"resamples of the pictures, seed {settings.seed}"
     )
     write_json(content, folder / "report.json")
-    size = write_page(title, subtitle, sections, folder / "index.html")
+    size = write_page(title, subtitle, sections, folder / PAGE)
     if size > LARGEST:
         say(f"=> the page has {readable_size(size)}: fewer runs at once, or --no-people, make it smaller")
     say(f"=> saving the report to {folder / 'index.html'} ({readable_size(size)})")
-    return folder / "index.html"
+    return folder / PAGE
 
 
 def _content(
@@ -155,4 +156,9 @@ def report_run(config: Config, folder: Path, path: str | None = None, say: Calla
     """
     file = prediction_file(folder, config.dataset.test_set) if path is None else Path(path)
     run = load(folder.name, config, file, folder)
-    return write_report([run], folder / "report", say=say)
+    return write_report([run], report_page(folder).parent, say=say)
+
+
+def report_page(folder: Path) -> Path:
+    """The page of a run folder's own report, which is written last of all its files."""
+    return folder / "report" / PAGE

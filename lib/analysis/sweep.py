@@ -19,7 +19,7 @@ from ..config.config import parse_overrides, read_config
 from ..utils.errors import RunError, UserError
 from ..utils.files import pluralize
 from .predictions import load, prediction_file
-from .report import ReportSettings, history_of, write_report
+from .report import ReportSettings, history_of, report_page, write_report
 
 SEED_KEY = "TRAIN.SEED"
 OUTER_COMMA = re.compile(r",(?![^\[]*\])")  # not those of a list such as [90, 120]
@@ -51,8 +51,8 @@ class SweepRun:
         return [sys.executable, str(SCRIPT), "--cfg", experiment, "--resume_model", "auto", "--report", *self.words]
 
     def is_done(self) -> bool:
-        """Whether all its epochs are trained and its weights are written."""
-        return len(history_of(self.folder)) >= self.epochs and (self.folder / "final_state.pdparams").is_file()
+        """Whether all its epochs are trained and its report, which comes last, is written."""
+        return len(history_of(self.folder)) >= self.epochs and report_page(self.folder).is_file()
 
 
 def parse_grid(words: Sequence[str]) -> dict[str, list[str]]:

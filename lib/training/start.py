@@ -1,7 +1,8 @@
 """The parts of train.py around the training loop: resuming, run folder, first lines of the log."""
 
+import contextlib
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..config.cli import run_folder, run_place
@@ -23,42 +24,37 @@ from .scalars import open_scalars
 from .trainer import Trainer
 
 
-@dataclass(frozen=True)
-class FolderOptions:
-    """What to do where the run folder holds another run (overwrite: delete it) or is in use, see `one_writer`."""
+@contextlib.contextmanager
+def hold_folder(
+    config: Config, experiment_file: str, ranks: Ranks, wait: bool = False, unlock: bool = False
+) -> Iterator[None]:
+    """A block in which this training alone writes to its run folder, see `one_writer`; every rank calls it.
 
-    overwrite: bool = False
-    wait: bool = False
-    unlock: bool = False
+    The first rank takes the folder, and where it waits for it, the others wait too.
+    """
+    if not ranks.is_first:
+        ranks.wait()
+        yield
+        return
+    with one_writer(run_place(config, experiment_file), wait, unlock):
+        ranks.wait()
+        yield
 
 
 def train_network(
     config: Config, experiment_file: str, resume_model: str | None, ranks: Ranks, gpu_asked: bool = False,
-    options: FolderOptions = FolderOptions(),
+    overwrite: bool = False,
 ) -> None:
-    """Trains as one of the ranks; only the first one logs and writes.
+    """Trains as one of the ranks, within `hold_folder`; only the first one logs and writes.
 
     Args:
         experiment_file: the YAML file, whose name names the run folder.
         resume_model: run folder or checkpoint to resume; "auto": the experiment's own, if there is one; None: none.
         gpu_asked: the user named a GPU, so a missing one is an error.
+        overwrite: delete another run that the folder holds, instead of moving it to earlier/.
     """
     if ranks.count > 1 and gpu_asked:
         raise UserError("--gpus is not allowed under the launcher: give it --devices 0,1 before the script")
-    if ranks.count > 1 and options.wait:
-        raise UserError("--wait is not for several ranks, which would wait for each other: start them later")
-    if not ranks.is_first:
-        _train(config, experiment_file, resume_model, ranks, gpu_asked, options)
-        return
-    folder = run_place(config, experiment_file)
-    with one_writer(folder, options.wait, options.unlock):
-        _train(config, experiment_file, resume_model, ranks, gpu_asked, options)
-
-
-def _train(
-    config: Config, experiment_file: str, resume_model: str | None, ranks: Ranks, gpu_asked: bool,
-    options: FolderOptions,
-) -> None:
     device = ranks.line or choose_device(config.gpus, asked=gpu_asked)
     resume_from, auto_line = choose_resume(resume_model, config, experiment_file)
     record_line = None if resume_from else check_record(config.model.pretrained, config, start=True)
@@ -68,7 +64,7 @@ def _train(
         return
 
     place = run_place(config, experiment_file)
-    earlier_line = "" if _is_in(resume_from, place) else set_aside(place, options.overwrite)
+    earlier_line = "" if _is_in(resume_from, place) else set_aside(place, overwrite)
     folder, log_file, scalar_folder = run_folder(config, experiment_file, "train")
     make_folder(scalar_folder)
     log = make_logger(log_file)

@@ -27,7 +27,8 @@ folder = Path(values["OUTPUT_DIR"]) / "mpii" / ("pose_resnet_" + values.get("MOD
 folder.mkdir(parents=True)
 mean = 50 + 10 * int(values["TRAIN.SEED"]) + 1000 * float(values["TRAIN.LR"])
 (folder / "history.json").write_text(json.dumps([{{"results": {{"Head": 1, "Mean": mean}}}}]))
-(folder / "final_state.pdparams").write_bytes(b"")
+(folder / "report").mkdir()
+(folder / "report" / "index.html").touch()
 """
 
 
@@ -117,16 +118,20 @@ def test_a_history_that_was_cut_off_is_one_line(experiment, train):
 
 
 @pytest.mark.slow
-def test_two_real_trainings_end_in_a_comparison(tmp_path):
+def test_two_real_trainings_end_in_a_comparison_and_a_report_cut_off_is_written_again(tmp_path):
     experiment = toy.write_experiment(tmp_path, toy.draw_data(tmp_path))
     words = ["--cfg", experiment, "TRAIN.LR=1e-3,1e-4", "TRAIN.END_EPOCH", "1"]
-    command = [sys.executable, toy.SCRIPTS / "sweep.py", *words]
-    answer = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, env=toy.quiet_environment(), check=False
-    )
+    command = list(map(str, [sys.executable, toy.SCRIPTS / "sweep.py", *words]))
+    options = {"capture_output": True, "text": True, "env": toy.quiet_environment(), "check": False}
+    answer = subprocess.run(command, **options)
     assert answer.returncode == 0, answer.stderr[-2000:]
     place = tmp_path / "output" / "sweep" / "toy"
     content = json.loads((place / "report" / "report.json").read_text())
     names = ["TRAIN.LR=1e-3_TRAIN.SEED=0", "TRAIN.LR=1e-4_TRAIN.SEED=0"]
     assert all(name in json.dumps(content) for name in names) and (place / "report" / "index.html").is_file()
     assert "| TRAIN.LR=1e-4 | 1 |" in answer.stdout
+    page = next((place / names[0]).rglob("report/index.html"))
+    page.unlink()
+    again = subprocess.run(command, **options)
+    assert again.returncode == 0 and page.is_file(), again.stderr[-2000:]
+    assert again.stdout.count("is done") == 1 and "Epoch: [" not in again.stdout
