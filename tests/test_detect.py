@@ -67,7 +67,7 @@ def test_what_cannot_be_is_one_line(call, coco, words, said):
 
 def test_true_boxes_have_an_ap_of_one(shared):
     from lib.core.skeletons import COCO
-    from lib.dataset.forms import COCOForm
+    from lib.dataset.annotations.forms import COCOForm
 
     form = COCOForm(Path(shared / "data" / "coco4"), COCO, (192, 256), "jpg")
     truth = form.ground_truth("val2017")

@@ -10,7 +10,7 @@ import toy
 from clips import write_video
 
 from lib.core.skeletons import MPII
-from lib.dataset.mpii import read_mpii
+from lib.dataset.annotations.mpii import read_mpii
 from lib.utils.runtime import run_script
 
 

@@ -14,7 +14,7 @@ import pytest
 from clips import write_film, write_video
 from onnx_toy import SPOT_COLORS, SPOTS, metadata, write_pose_network
 
-from lib.dataset.posetrack_form import read_frames
+from lib.dataset.annotations.posetrack_form import read_frames
 from lib.utils.media import video_writer
 
 SIZE = (160, 120)

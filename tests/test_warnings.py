@@ -12,7 +12,7 @@ def warn_of(module, category):
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
-@pytest.mark.parametrize("module", ["lib.core.heatmap", "lib.dataset.coco", "train", "toy", "test_heatmap", "__main__"])
+@pytest.mark.parametrize("module", ["lib.core.heatmap", "lib.core.nms", "train", "toy", "test_heatmap", "__main__"])
 def test_a_warning_of_our_code_is_an_error(module, category):
     with pytest.raises(category, match="going away"):
         warn_of(module, category)

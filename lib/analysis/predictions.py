@@ -12,8 +12,8 @@ import numpy as np
 
 from ..config.config import read_config
 from ..core.evaluate import relative_distances
+from ..dataset.annotations.forms import COCOForm
 from ..dataset.build import annotation_file, annotation_form, read_persons
-from ..dataset.forms import COCOForm
 from ..evaluation.build import build_evaluator
 from ..evaluation.coco_evaluator import COCOEvaluator
 from ..evaluation.evaluators import PCKEvaluator, PCKhEvaluator

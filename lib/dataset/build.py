@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..utils.errors import UserError
+from .annotations.forms import FORMS, AnnotationForm, COCOForm
 from .augment import Augmentation
 from .checks.depth import few_bits
 from .checks.set_sides import refuse_or_warn
 from .crop_cache.cache import open_cache
-from .forms import FORMS, AnnotationForm, COCOForm
 from .joints_dataset import JointsDataset, SampleSettings, join_persons, select_data
 from .loader import BatchLoader, TrainingShare, ValidationShare
 

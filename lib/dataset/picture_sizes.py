@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..utils.errors import UserError
-from ..utils.exif import EXCHANGING
 from ..utils.files import pluralize
 from ..utils.image import stored_size
+from ..utils.pictures.exif import EXCHANGING
 
 MOST = 5000  # pictures of a large set that are looked at, evenly spread; all of them once one differs
 SHOWN = 3

@@ -17,7 +17,7 @@ from ..utils.media import video_writer
 from ..utils.parser import OneLineParser, count
 from ..utils.progress import progress_bar
 from ..utils.runtime import make_folder, run_script
-from .posetrack_form import annotation_entry, write_form
+from .annotations.posetrack_form import annotation_entry, write_form
 from .synthetic.clips import HIDDEN_SHARE, ClipSettings, SyntheticClip
 
 RATE = 15.0  # frames a second

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.predictor import PoseSettings
+from ..dataset.annotations.forms import COCOForm
+from ..dataset.annotations.mpii import LAYOUT
 from ..dataset.build import annotation_form, read_persons
-from ..dataset.forms import COCOForm
-from ..dataset.mpii import LAYOUT
 from ..utils.errors import UserError
 from .coco_evaluator import COCOEvaluator, Suppression
 from .evaluators import MatPredictions, PCKEvaluator, PCKhEvaluator

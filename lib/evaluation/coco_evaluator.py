@@ -22,7 +22,7 @@ from ..utils.runtime import make_folder
 
 if TYPE_CHECKING:
     from ..core.skeletons import Skeleton
-    from ..dataset.coco_truth import CocoTruth
+    from ..dataset.annotations.coco_truth import CocoTruth
     from ..dataset.joints_dataset import Persons
 
 FIGURES = ("AP", "Ap .5", "AP .75", "AP (M)", "AP (L)", "AR", "AR .5", "AR .75", "AR (M)", "AR (L)")
@@ -53,7 +53,7 @@ class Suppression:
 
 
 class COCOEvaluator:
-    """AP of N persons' keypoints over a CocoTruth (see lib.dataset.coco).
+    """AP of N persons' keypoints over a CocoTruth (see lib.dataset.annotations.coco).
 
     persons: the Persons whose joints are predicted, with image_ids and box_scores; None where only files are scored.
     name: of the set, for the result file's name. part: the ground truth is a part of the set; a result file's entries

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.boxes import in_regions
-from ..dataset.posetrack import annotation_folder, read_sequences
-from ..dataset.posetrack_form import PoseFrame, read_frames, sequence_files
+from ..dataset.annotations.posetrack import annotation_folder, read_sequences
+from ..dataset.annotations.posetrack_form import PoseFrame, read_frames, sequence_files
 from ..utils.errors import UserError
 from .evaluators import mean_of_finite
 

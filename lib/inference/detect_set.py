@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..dataset.annotations.forms import COCOForm
 from ..dataset.build import annotation_form
-from ..dataset.forms import COCOForm
 from ..evaluation.coco_evaluator import import_pycocotools
 from ..utils.errors import UserError
 from ..utils.image import read_image

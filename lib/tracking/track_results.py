@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from ..core.poses import NOBODY, Poses
-from ..dataset.posetrack_form import annotation_entry, write_form
+from ..dataset.annotations.posetrack_form import annotation_entry, write_form
 from ..utils.files import without_nan
 from ..utils.media import Frame, video_writer
 from ..utils.runtime import naming_file

@@ -14,10 +14,10 @@ from pathlib import PurePosixPath
 import cv2
 import numpy as np
 
-from .avif import avif_orientation
 from .errors import UserError
-from .exif import EXCHANGING, exif_orientation, turned
-from .picture_header import has_jpeg_end, has_whole_chunks, header_size
+from .pictures.avif import avif_orientation
+from .pictures.exif import EXCHANGING, exif_orientation, turned
+from .pictures.picture_header import has_jpeg_end, has_whole_chunks, header_size
 
 # Mean and deviation of ImageNet in the order the original code applies them: to the channels as OpenCV reads them (BGR)
 MEAN = (0.485, 0.456, 0.406)

@@ -20,7 +20,7 @@ from lib.analysis.coco_errors import (
 from lib.analysis.error_kinds import Nearness, classify, kind_counts, mirror_order
 from lib.analysis.predictions import read_run
 from lib.core.skeletons import COCO
-from lib.dataset.coco_truth import CocoTruth
+from lib.dataset.annotations.coco_truth import CocoTruth
 from lib.evaluation.coco_evaluator import COCOEvaluator
 
 MIRROR = mirror_order(COCO.flip_pairs, 17)

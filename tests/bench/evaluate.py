@@ -27,7 +27,7 @@ from measuring import growth_table, in_fresh_process, interleaved_ms, machine_li
 
 from lib.core.skeletons import COCO, MPII
 from lib.core.transforms import crop_of_box
-from lib.dataset.coco_truth import CocoTruth
+from lib.dataset.annotations.coco_truth import CocoTruth
 from lib.dataset.joints_dataset import Persons
 from lib.evaluation.coco_evaluator import COCOEvaluator
 from lib.evaluation.evaluators import PUBLISHED_TENTH, THRESHOLDS, PCKhEvaluator

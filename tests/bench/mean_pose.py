@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from lib.core.skeletons import MPII
 from lib.core.transforms import PIXELS_PER_SCALE
-from lib.dataset.mpii import read_mpii
+from lib.dataset.annotations.mpii import read_mpii
 from lib.evaluation.evaluators import PCKhEvaluator
 from lib.evaluation.report import table_lines
 from lib.utils.runtime import run_script

@@ -18,7 +18,7 @@ import numpy as np
 from lib.core.boxes import box_overlaps
 from lib.core.poses import Poses
 from lib.core.skeletons import MPII
-from lib.dataset.posetrack_form import HEAD_SHARE, PoseFrame
+from lib.dataset.annotations.posetrack_form import HEAD_SHARE, PoseFrame
 from lib.dataset.synthetic.clips import HIDDEN_SHARE, SyntheticClip
 from lib.evaluation.tracks import PoseTrackEvaluator
 from lib.tracking.similarity import tracking_sigmas

@@ -12,13 +12,13 @@ import toy
 
 from lib.config.config import read_config
 from lib.core.skeletons import MPII, Skeleton
+from lib.dataset.annotations.mpii import read_mpii
 from lib.dataset.build import read_persons
 from lib.dataset.checks.check import check_persons
 from lib.dataset.checks.left_right import facing_share, swap_gains
 from lib.dataset.checks.report import check_lines, draw_persons, evenly_spread, suspicious
 from lib.dataset.checks.set_sides import refuse_or_warn
 from lib.dataset.joints_dataset import Persons, missing_pictures
-from lib.dataset.mpii import read_mpii
 from lib.dataset.synthetic.pictures import write_dataset
 from lib.utils.errors import UserError
 from lib.utils.image import picture_size

@@ -8,9 +8,9 @@ import pytest
 
 from lib.config.names import annotation_path
 from lib.core.skeletons import COCO, Skeleton
-from lib.dataset.coco import annotated_persons, detected_persons, picture_paths
-from lib.dataset.coco_records import AREA_FROM_BOX, BOX_FROM_JOINTS
-from lib.dataset.coco_truth import read_truth
+from lib.dataset.annotations.coco import annotated_persons, detected_persons, picture_paths
+from lib.dataset.annotations.coco_records import AREA_FROM_BOX, BOX_FROM_JOINTS
+from lib.dataset.annotations.coco_truth import read_truth
 from lib.dataset.joints_dataset import check_pictures
 from lib.utils.errors import UserError
 

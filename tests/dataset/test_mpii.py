@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lib.core.skeletons import MPII
+from lib.dataset.annotations.mpii import read_mpii
 from lib.dataset.joints_dataset import JointsDataset
-from lib.dataset.mpii import read_mpii
 from lib.utils.errors import UserError
 
 

@@ -8,9 +8,9 @@ from PIL import Image
 
 from lib.config.schema import Config
 from lib.core.skeletons import Skeleton
+from lib.dataset.annotations.forms import COCOForm
 from lib.dataset.build import read_persons, shared_pictures_note
 from lib.dataset.checks.sets import sets_to_check
-from lib.dataset.forms import COCOForm
 from lib.dataset.joints_dataset import JointsDataset, SampleSettings
 from lib.utils.errors import UserError
 

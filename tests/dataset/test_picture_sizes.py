@@ -7,8 +7,8 @@ from PIL import Image
 from lib.dataset.picture_sizes import compare_sizes
 from lib.dataset.regions import read_region
 from lib.utils.errors import UserError
-from lib.utils.exif import EXCHANGING, exif_orientation
 from lib.utils.image import UprightPath, picture_header, picture_size, read_image
+from lib.utils.pictures.exif import EXCHANGING, exif_orientation
 
 UPRIGHT = np.zeros((40, 24, 3), np.uint8)  # rows, columns: standing, with a white corner at the top left
 UPRIGHT[:8, :8] = 255

@@ -6,9 +6,9 @@ import pytest
 
 from lib.config.config import read_config
 from lib.core.skeletons import COCO, POSETRACK18
+from lib.dataset.annotations.posetrack import NECK_SHARE, TOP_SHARE, posetrack_of_coco, read_posetrack
+from lib.dataset.annotations.posetrack_form import PLACES
 from lib.dataset.build import build_dataset, read_persons
-from lib.dataset.posetrack import NECK_SHARE, TOP_SHARE, posetrack_of_coco, read_posetrack
-from lib.dataset.posetrack_form import PLACES
 from lib.evaluation.build import build_evaluator, metric_of
 from lib.evaluation.tracks import score_tracks
 from lib.utils.errors import UserError

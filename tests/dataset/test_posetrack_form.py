@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from lib.core.skeletons import MPII, POSETRACK18, Skeleton
-from lib.dataset.posetrack_form import annotation_entry, place_names, read_frames, sequence_files, write_form
+from lib.dataset.annotations.posetrack_form import (
+    annotation_entry,
+    place_names,
+    read_frames,
+    sequence_files,
+    write_form,
+)
 from lib.utils.errors import UserError
 
 PAIR = Skeleton("pair", ("left_hand", "right_hand"), limbs=(("left_hand", "right_hand"),))

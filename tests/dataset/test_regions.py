@@ -7,9 +7,9 @@ import pytest
 from lib.core.skeletons import MPII
 from lib.core.transforms import affine_transform, get_affine_transform
 from lib.dataset import regions
+from lib.dataset.annotations.mpii import read_mpii
 from lib.dataset.augment import Augmentation, sample_generator
 from lib.dataset.joints_dataset import JointsDataset, Persons, SampleSettings
-from lib.dataset.mpii import read_mpii
 from lib.dataset.regions import Reach, Region, crop_region, pixel_box, read_region, reduced_matrix
 from lib.utils.image import crop_person, read_image, read_reduced
 

@@ -8,9 +8,9 @@ import pytest
 
 from lib.core.skeletons import COCO, MPII, Skeleton
 from lib.core.transforms import mirrored_order
+from lib.dataset.annotations.mpii import read_mpii
 from lib.dataset.checks import set_sides
 from lib.dataset.checks.set_sides import judge_sides, refuse_or_warn
-from lib.dataset.mpii import read_mpii
 from lib.utils.errors import UserError
 from lib.zoo.index import find_skeleton
 

@@ -4,7 +4,7 @@ import cv2
 import pytest
 
 from lib.core.skeletons import MPII
-from lib.dataset.posetrack_form import read_frames
+from lib.dataset.annotations.posetrack_form import read_frames
 from lib.dataset.synthetic.clips import ClipSettings, SyntheticClip
 from lib.dataset.write_clips import main
 from lib.utils.errors import UserError

@@ -11,8 +11,8 @@ import pytest
 import toy
 
 from lib.core.skeletons import COCO, Skeleton
-from lib.dataset.coco import detected_persons
-from lib.dataset.coco_truth import CocoTruth, read_truth
+from lib.dataset.annotations.coco import detected_persons
+from lib.dataset.annotations.coco_truth import CocoTruth, read_truth
 from lib.dataset.joints_dataset import Persons
 from lib.evaluation.coco_evaluator import FIGURES, COCOEvaluator, Suppression
 from lib.utils.errors import UserError

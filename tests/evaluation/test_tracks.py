@@ -7,7 +7,7 @@ pytest.importorskip("motmetrics", reason="needs motmetrics (requirements/base.tx
 
 from lib.core.boxes import in_regions
 from lib.core.skeletons import Skeleton  # noqa: E402
-from lib.dataset.posetrack_form import PoseFrame  # noqa: E402
+from lib.dataset.annotations.posetrack_form import PoseFrame  # noqa: E402
 from lib.evaluation.tracks import PoseTrackEvaluator, evaluate_sequences  # noqa: E402
 
 PAIR = Skeleton("pair", ("left_hand", "right_hand"))

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.core.skeletons import COCO, MPII, MPII_MAT_JOINTS, POSETRACK18
+from lib.dataset.annotations.coco import annotated_persons, detected_persons, picture_paths
+from lib.dataset.annotations.coco_truth import read_truth
+from lib.dataset.annotations.mpii import read_mpii
+from lib.dataset.annotations.posetrack_form import read_frames
 from lib.dataset.checks.check import check_persons
-from lib.dataset.coco import annotated_persons, detected_persons, picture_paths
-from lib.dataset.coco_truth import read_truth
 from lib.dataset.joints_dataset import JointsDataset, SampleSettings, select_data
-from lib.dataset.mpii import read_mpii
-from lib.dataset.posetrack_form import read_frames
 from lib.evaluation.coco_evaluator import COCOEvaluator
 from lib.evaluation.evaluators import PCKEvaluator, PCKhEvaluator
 from lib.evaluation.report import read_predictions

@@ -12,19 +12,19 @@ JOINTS, TRANSFORMS = ("tests/dataset/test_joints_dataset.py",), ("tests/core/tes
 SAMPLES = (
     # -- what is read --------------------------------------------------------------------------------------------------
     Mutant(
-        "mpii-joints-from-1", "lib/dataset/mpii.py", "MPII's joints stay 1-based",
+        "mpii-joints-from-1", "lib/dataset/annotations/mpii.py", "MPII's joints stay 1-based",
         "return joints - 1, visible", "return joints, visible", MPII,
     ),
     Mutant(
-        "mpii-center-from-1", "lib/dataset/mpii.py", "MPII's centres stay 1-based",
+        "mpii-center-from-1", "lib/dataset/annotations/mpii.py", "MPII's centres stay 1-based",
         "Persons(pictures, center - 1,", "Persons(pictures, center,", MPII,
     ),
     Mutant(
-        "mpii-box-not-grown", "lib/dataset/mpii.py", "MPII's boxes do not grow by 1.25",
+        "mpii-box-not-grown", "lib/dataset/annotations/mpii.py", "MPII's boxes do not grow by 1.25",
         "scale[boxed] *= 1.25", "scale[boxed] *= 1.0", MPII,
     ),
     Mutant(
-        "crowds-are-persons", "lib/dataset/coco.py", "a COCO crowd is used as one person in training",
+        "crowds-are-persons", "lib/dataset/annotations/coco.py", "a COCO crowd is used as one person in training",
         'if record["iscrowd"]:', 'if record["iscrowd"] > 1:', COCO,
     ),
     Mutant(
@@ -32,7 +32,8 @@ SAMPLES = (
         "if not (use_orientation or isinstance(path, UprightPath)):", "if False:", IMAGE,
     ),
     Mutant(
-        "thumbnail-ends-picture", "lib/utils/picture_header.py", "a JPEG cut off behind its thumbnail counts as whole",
+        "thumbnail-ends-picture", "lib/utils/pictures/picture_header.py",
+        "a JPEG cut off behind its thumbnail counts as whole",
         'offset += int.from_bytes(data[offset : offset + 2], "big")', "offset += 0",
         ("tests/utils/test_picture_header.py",),
     ),
@@ -50,11 +51,13 @@ SAMPLES = (
     ),
     # -- sets of one's own ---------------------------------------------------------------------------------------------
     Mutant(
-        "repeated-ids-unseen", "lib/dataset/coco_truth.py", "a repeated image id moves annotations elsewhere",
+        "repeated-ids-unseen", "lib/dataset/annotations/coco_truth.py",
+        "a repeated image id moves annotations elsewhere",
         "repeated[number] += number in images", "repeated[number] += False", COCO,
     ),
     Mutant(
-        "joint-order-unseen", "lib/dataset/coco_categories.py", "joints in another order than the file's are taken",
+        "joint-order-unseen", "lib/dataset/annotations/coco_categories.py",
+        "joints in another order than the file's are taken",
         "name in theirs and theirs[index] != name", "name in theirs and False", COCO,
     ),
     Mutant(

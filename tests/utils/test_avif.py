@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lib.utils.avif import avif_orientation
 from lib.utils.image import UprightPath, picture_header, read_image, stored_size
+from lib.utils.pictures.avif import avif_orientation
 
 
 def box(kind, *parts):

@@ -9,7 +9,7 @@ import pytest
 from lib.utils import image as image_module
 from lib.utils.errors import UserError
 from lib.utils.image import LONGEST_SIDE, picture_size, read_image
-from lib.utils.picture_header import has_jpeg_end, header_size
+from lib.utils.pictures.picture_header import has_jpeg_end, header_size
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
 

@@ -16,7 +16,7 @@ from ...utils.detections import NO_AREA
 from ...utils.errors import UserError
 from ...utils.image import picture_size
 from ...utils.progress import progress_bar
-from ..coco import OUTSIDE, ZERO_AREA
+from ..annotations.coco import OUTSIDE, ZERO_AREA
 from ..joints_dataset import Persons, missing_pictures
 from .depth import few_bits
 from .left_right import facing_share, swap_gains

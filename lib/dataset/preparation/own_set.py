@@ -20,7 +20,7 @@ from ...core.skeletons import COCO, Skeleton
 from ...utils.errors import UserError
 from ...utils.files import pluralize, read_json, write_json
 from ...utils.runtime import make_folder, replacing
-from ..coco_truth import truth_of
+from ..annotations.coco_truth import truth_of
 from ..picture_names import PictureNames
 
 USUAL_SIGMA = 0.065  # the mean of COCO's 17, between an eye's 0.025 and a hip's 0.107

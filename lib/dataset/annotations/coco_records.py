@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.boxes import box_of_joints
-from ..utils.errors import UserError
-from ..utils.files import MAX_PIXEL_COORDINATE, checked_box, describe_error, finite, short_repr
+from ...core.boxes import box_of_joints
+from ...utils.errors import UserError
+from ...utils.files import MAX_PIXEL_COORDINATE, checked_box, describe_error, finite, short_repr
 
 if TYPE_CHECKING:
-    from ..core.skeletons import Skeleton
+    from ...core.skeletons import Skeleton
 
 BOX_FROM_JOINTS = "boxes are made of the visible joints, 15% longer (they are missing or of no area)"
 AREA_FROM_BOX = "areas are their boxes' (they are missing), which COCO's AP is not measured with"

@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..core.sides import plain_name
-from ..utils.errors import UserError
+from ...core.sides import plain_name
+from ...utils.errors import UserError
 
 if TYPE_CHECKING:
-    from ..core.skeletons import Skeleton
+    from ...core.skeletons import Skeleton
 
 PERSON = "person"
 ALL = "all"

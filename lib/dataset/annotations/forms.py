@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config.names import annotation_path
-from ..core.skeletons import SKELETONS
-from ..utils.errors import UserError
-from ..utils.image import UprightPath
-from .checks.fit import refuse_misfits
+from ...config.names import annotation_path
+from ...core.skeletons import SKELETONS
+from ...utils.errors import UserError
+from ...utils.image import UprightPath
+from ..checks.fit import refuse_misfits
+from ..picture_sizes import compare_sizes
 from .coco import annotated_persons, check_fit, detected_persons, picture_paths, refuse_unknown_sizes
 from .coco_truth import read_truth
 from .mpii import read_mpii
-from .picture_sizes import compare_sizes
 from .posetrack import annotation_folder, posetrack_of_coco, read_posetrack
 
 if TYPE_CHECKING:
-    from ..core.skeletons import Skeleton
+    from ...core.skeletons import Skeleton
+    from ..joints_dataset import Persons
     from .coco_truth import CocoTruth
-    from .joints_dataset import Persons
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class AnnotationForm:
 
 
 class MPIIForm(AnnotationForm):
-    """MPII's JSON, see `lib.dataset.mpii`."""
+    """MPII's JSON, see `lib.dataset.annotations.mpii`."""
 
     def persons(self, image_set: str) -> Persons:
         count = len(self.skeleton.joints)
@@ -80,7 +80,7 @@ class MPIIForm(AnnotationForm):
 
 
 class COCOForm(AnnotationForm):
-    """COCO's JSON, see `lib.dataset.coco`."""
+    """COCO's JSON, see `lib.dataset.annotations.coco`."""
 
     def persons(self, image_set: str) -> Persons:
         ground_truth = self.ground_truth(image_set)
@@ -134,7 +134,7 @@ class COCOForm(AnnotationForm):
 
 
 class PoseTrackForm(AnnotationForm):
-    """PoseTrack18's JSON, see `lib.dataset.posetrack`."""
+    """PoseTrack18's JSON, see `lib.dataset.annotations.posetrack`."""
 
     def persons(self, image_set: str) -> Persons:
         if self.data_format == "zip":

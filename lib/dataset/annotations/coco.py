@@ -8,16 +8,16 @@ from zipfile import is_zipfile
 
 import numpy as np
 
-from ..core.box_forms import unlikely_words
-from ..core.transforms import crop_of_box
-from ..utils.detections import NO_AREA, read_detections
-from ..utils.errors import UserError
-from ..utils.files import short_repr
-from ..utils.image import open_archive
-from .checks.fit import AREA_SHARES, EXPECTED, odd_areas, refuse_misfits
+from ...core.box_forms import unlikely_words
+from ...core.transforms import crop_of_box
+from ...utils.detections import NO_AREA, read_detections
+from ...utils.errors import UserError
+from ...utils.files import short_repr
+from ...utils.image import open_archive
+from ..checks.fit import AREA_SHARES, EXPECTED, odd_areas, refuse_misfits
+from ..joints_dataset import Persons, left_out_note
+from ..picture_names import PictureNames
 from .coco_categories import named_categories
-from .joints_dataset import Persons, left_out_note
-from .picture_names import PictureNames
 
 if TYPE_CHECKING:
     from .coco_truth import CocoTruth

@@ -1,6 +1,6 @@
 """PoseTrack18: sequences -> persons, ground truth of tracks, COCO's joints converted to PoseTrack18's.
 
-The form of its files is lib.dataset.posetrack_form's.
+The form of its files is lib.dataset.annotations.posetrack_form's.
 """
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.boxes import box_of_joints, in_regions
-from ..core.skeletons import COCO, POSETRACK18
-from ..core.transforms import crop_of_box
-from ..utils.detections import NO_AREA
-from ..utils.errors import UserError
-from .joints_dataset import Persons, left_out_note
+from ...core.boxes import box_of_joints, in_regions
+from ...core.skeletons import COCO, POSETRACK18
+from ...core.transforms import crop_of_box
+from ...utils.detections import NO_AREA
+from ...utils.errors import UserError
+from ..joints_dataset import Persons, left_out_note
 from .posetrack_form import read_frames, sequence_files
 
 if TYPE_CHECKING:
-    from ..core.skeletons import Skeleton
+    from ...core.skeletons import Skeleton
     from .posetrack_form import PoseFrame
 
 LAYOUT = (

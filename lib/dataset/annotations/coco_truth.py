@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..utils.errors import UserError
-from ..utils.files import read_json
+from ...utils.errors import UserError
+from ...utils.files import read_json
 from .coco_categories import choose_categories, named_categories, renamed_joints
 from .coco_records import Problems, checked_annotation, checked_image, named
 
 if TYPE_CHECKING:
-    from ..core.skeletons import Skeleton
+    from ...core.skeletons import Skeleton
 
 LAYOUT = (
     "COCO's pictures and annotations (2017 Train/Val images and annotations) come from cocodataset.org; they go to "

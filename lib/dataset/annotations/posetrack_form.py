@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
-from ..core.skeletons import POSETRACK18
-from ..utils.errors import UserError
-from ..utils.files import MAX_PIXEL_COORDINATE, MAX_WORDS, describe_error, finite, read_json, without_nan
-from ..utils.runtime import replacing
+from ...core.skeletons import POSETRACK18
+from ...utils.errors import UserError
+from ...utils.files import MAX_PIXEL_COORDINATE, MAX_WORDS, describe_error, finite, read_json, without_nan
+from ...utils.runtime import replacing
 
 if TYPE_CHECKING:
-    from ..core.skeletons import Skeleton
+    from ...core.skeletons import Skeleton
 
 # What stands in the 17 places of PoseTrack18's files
 PLACES = (

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.transforms import PIXELS_PER_SCALE
-from ..utils.errors import UserError
-from ..utils.files import MAX_PIXEL_COORDINATE, describe_error, read_json, short_repr
-from .joints_dataset import Persons
+from ...core.transforms import PIXELS_PER_SCALE
+from ...utils.errors import UserError
+from ...utils.files import MAX_PIXEL_COORDINATE, describe_error, read_json, short_repr
+from ..joints_dataset import Persons
 
 LAYOUT = (
     "MPII's pictures come from its home page (MPII Human Pose Dataset, version 1), the annotations in JSON from the "
