@@ -2,8 +2,8 @@
 
     python tests/bench/write_report.py [NAME ...]
 
-Each measurement prints Markdown: the machine, then tables. What it printed is kept as output/bench/NAME.md; the
-document is put together from all that are there, so one can be repeated by itself. Progress and errors go to stderr.
+Each measurement prints Markdown: the machine, then tables. A section that is not measured stays as it is in the
+document, so one can be repeated by itself. Progress and errors go to stderr.
 """
 
 import argparse
@@ -16,12 +16,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
 from lib.utils.errors import RunError
-from lib.utils.runtime import make_folder, run_script
+from lib.utils.runtime import run_script
 
 MAIN = "experiments/mpii/resnet50/256x256_d256x3_adam_lr1e-3.yaml"
 DEMO = "experiments/mini/synthetic_resnet18_96x96.yaml"
 DEMO_WEIGHTS = "output/mpii/pose_resnet_18/synthetic_resnet18_96x96/model_best.pdparams"
-SECTIONS = Path("output/bench")
 DOCUMENT = Path("docs/benchmarks.md")
 HEAD = """# Benchmarks
 
@@ -65,6 +64,7 @@ BENCHES = {
         "tests/bench/runtimes.py", "--cfg", MAIN, "--model", "output/onnx/bench.onnx",
         "--int8", "output/onnx/bench_int8.onnx", "--scored", DEMO, DEMO_WEIGHTS,
     )),
+    "analysis": Bench("Reports, intervals and tests", ("tests/bench/analysis.py",), "../shared/data/mpii_val"),
 }  # fmt: skip
 
 
@@ -86,13 +86,19 @@ def main():
     names = parser.parse_args().names or list(BENCHES)
     if unknown := [name for name in names if name not in BENCHES]:
         parser.error(f"there is no {unknown[0]}; known are {', '.join(BENCHES)}")
-    folder = make_folder(ROOT / SECTIONS)
     for name in names:
         print(f"=> {name}", file=sys.stderr, flush=True)
-        (folder / f"{name}.md").write_text(section_of(BENCHES[name]), encoding="utf-8")
-    sections = [path.read_text(encoding="utf-8") for name in BENCHES if (path := folder / f"{name}.md").is_file()]
-    (ROOT / DOCUMENT).write_text("\n".join([HEAD, *sections]), encoding="utf-8")
-    print(f"=> {DOCUMENT}", file=sys.stderr)
+        section = section_of(BENCHES[name])
+        sections = {**written_sections(), BENCHES[name].title: section}
+        known = [sections[bench.title] for bench in BENCHES.values() if bench.title in sections]
+        (ROOT / DOCUMENT).write_text("\n".join([HEAD, *known]), encoding="utf-8")
+        print(f"=> {DOCUMENT}", file=sys.stderr)
+
+
+def written_sections():
+    """{title: section} of the document as it is."""
+    _, *parts = (ROOT / DOCUMENT).read_text(encoding="utf-8").split("\n## ")
+    return {part.partition("\n")[0]: f"## {part.rstrip()}\n" for part in parts}
 
 
 if __name__ == "__main__":
