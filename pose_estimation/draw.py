@@ -7,8 +7,8 @@ from pathlib import Path
 import _init_paths  # noqa: F401
 
 from lib.config.skeleton_file import read_skeleton
-from lib.inference.draw_saved import draw_file
-from lib.inference.saved_poses import SavedPoses
+from lib.inference.results.draw_saved import draw_file
+from lib.inference.results.saved_poses import SavedPoses
 from lib.utils.errors import ItemError, UserError
 from lib.utils.media import find_media, is_video, refuse_replacing, result_names
 from lib.utils.parser import OneLineParser, number

@@ -9,8 +9,8 @@ from deploy import add_assumptions, assumptions
 from lib.core.predictor import PosePredictor
 from lib.core.skeletons import Skeleton
 from lib.deploy.runtimes import RUNTIME_FLAGS, add_runtime_options
-from lib.inference.extra_results import add_extra_options, extra_settings
 from lib.inference.person_boxes import add_box_options, find_people_by
+from lib.inference.results.extra_results import add_extra_options, extra_settings
 from lib.tracking.options import add_tracker_options, smoother_maker, tracker_settings
 from lib.tracking.track_app import TrackApp, run_tracking
 from lib.utils.errors import UserError

@@ -20,7 +20,7 @@ WITHOUT_PADDLE = [
     "lib.evaluation.report", "lib.evaluation.tracks", "lib.evaluation.validation", "lib.inference.build",
     "lib.inference.detector", "lib.inference.detectors.answers", "lib.inference.detectors.forms",
     "lib.inference.detectors.pixels", "lib.utils.media", "lib.inference.person_boxes", "lib.inference.pose_app",
-    "lib.inference.pose_results", "lib.tracking.flow", "lib.tracking.frames", "lib.tracking.options",
+    "lib.inference.results.pose_results", "lib.tracking.flow", "lib.tracking.frames", "lib.tracking.options",
     "lib.tracking.similarity", "lib.tracking.smoothing", "lib.tracking.track_app", "lib.tracking.tracker",
     "lib.training.rank_watch", "lib.utils.errors", "lib.utils.files", "lib.utils.image", "lib.utils.parser",
     "lib.utils.pictures.picture_header", "lib.utils.progress", "lib.utils.runtime", "lib.utils.shared_memory",

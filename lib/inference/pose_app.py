@@ -28,9 +28,10 @@ from ..utils.progress import progress_bar
 from ..utils.runtime import make_folder
 from ..utils.stop import StopSignals
 from .batches import in_groups
-from .extra_results import ExtraResults, add_extra_options, extra_settings
 from .person_boxes import add_box_options
-from .pose_results import (
+from .remarks import DepthWatch, ScoreWatch
+from .results.extra_results import ExtraResults, add_extra_options, extra_settings
+from .results.pose_results import (
     ResultSettings,
     VideoResults,
     Window,
@@ -38,7 +39,6 @@ from .pose_results import (
     person_entries,
     write_picture_results,
 )
-from .remarks import DepthWatch, ScoreWatch
 
 if TYPE_CHECKING:
     from ..core.predictor import PosePredictor

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..inference.extra_results import ExtraResults, ExtraSettings
 from ..inference.remarks import DepthWatch, ScoreWatch
+from ..inference.results.extra_results import ExtraResults, ExtraSettings
 from ..utils.errors import RunError, UserError
 from ..utils.files import pluralize
 from ..utils.media import Stream, stream_of

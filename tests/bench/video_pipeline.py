@@ -29,7 +29,7 @@ from lib.deploy.onnx_writer import write_network
 from lib.inference.boxes.detected import DetectedBoxes
 from lib.inference.detector import PersonDetector
 from lib.inference.pose_app import PoseApp
-from lib.inference.pose_results import ResultSettings
+from lib.inference.results.pose_results import ResultSettings
 from lib.utils.image import crops_to_input
 from lib.utils.media import open_video, video_writer
 from lib.utils.runtime import run_script

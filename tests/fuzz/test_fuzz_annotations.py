@@ -22,7 +22,7 @@ from lib.evaluation.coco_evaluator import COCOEvaluator
 from lib.evaluation.evaluators import PCKEvaluator, PCKhEvaluator
 from lib.evaluation.report import read_predictions
 from lib.inference.person_boxes import FileBoxes
-from lib.inference.saved_poses import SavedPoses
+from lib.inference.results.saved_poses import SavedPoses
 from lib.utils.media import Frame
 
 SIZE = (64, 64)
@@ -141,7 +141,7 @@ def test_poses_of_a_picture_of_mmpose(attempt, place, content):
 def draw_saved(path):
     picture = np.zeros((100, 120, 3), np.uint8)
     for name in ("7.jpg", "b.jpg"):
-        import_module("lib.inference.draw_saved").draw_saved(Frame(picture, Path(name)), SavedPoses(path), 0.2)
+        import_module("lib.inference.results.draw_saved").draw_saved(Frame(picture, Path(name)), SavedPoses(path), 0.2)
 
 
 @given(content=changed_tree([{**RESULT, "bbox": [30, 20, 50, 60]}, {**RESULT, "image_id": "b"}]))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lib.core.skeletons import Skeleton
-from lib.inference.annotation_files import Found, FrameOf, write_deeplabcut, write_slp
+from lib.inference.results.annotation_files import Found, FrameOf, write_deeplabcut, write_slp
 from lib.utils.errors import UserError
 
 MOUSE = Skeleton("mouse", ("nose", "ear_left", "ear_right"), limbs=(("nose", "ear_left"),))

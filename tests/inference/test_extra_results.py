@@ -10,7 +10,7 @@ from disk import full_disk
 
 from lib.core.poses import NOBODY, Poses
 from lib.core.skeletons import Skeleton
-from lib.inference.extra_results import ExtraResults, ExtraSettings
+from lib.inference.results.extra_results import ExtraResults, ExtraSettings
 from lib.utils.errors import RunError, UserError
 from lib.utils.media import Frame
 

@@ -16,9 +16,9 @@ from lib.core.predictor import PosePredictor, PoseSettings
 from lib.core.skeletons import Skeleton
 from lib.inference.batches import MAX_FRAMES, in_groups
 from lib.inference.boxes.finders import FileBoxes, GivenBoxes, PeopleFinder, WholePicture
-from lib.inference.extra_results import ExtraSettings
 from lib.inference.pose_app import PoseApp, run_app
-from lib.inference.pose_results import ResultSettings
+from lib.inference.results.extra_results import ExtraSettings
+from lib.inference.results.pose_results import ResultSettings
 from lib.utils.errors import ItemError, RunError, UserError
 from lib.utils.media import Frame, VideoFile, VideoWriter
 
@@ -199,7 +199,7 @@ def test_a_full_disk_ends_the_work(app, picture, tmp_path, monkeypatch):
     def full(image, path):
         raise RunError(f"cannot write {path}: No space left on device")
 
-    monkeypatch.setattr("lib.inference.pose_results.write_picture", full)
+    monkeypatch.setattr("lib.inference.results.pose_results.write_picture", full)
     with pytest.raises(RunError, match="No space left"):
         app().run([picture("a.png"), picture("b.png")])
 

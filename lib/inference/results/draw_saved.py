@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..utils.errors import ItemError
-from ..utils.image import read_image
-from ..utils.media import Frame, is_video, open_video, video_writer, write_picture
-from ..utils.progress import progress_bar
-from ..visualization.poses import draw_people, draw_pose
+from ...utils.errors import ItemError
+from ...utils.image import read_image
+from ...utils.media import Frame, is_video, open_video, video_writer, write_picture
+from ...utils.progress import progress_bar
+from ...visualization.poses import draw_people, draw_pose
 from .saved_poses import SavedPoses
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.box_forms import XYXY, as_xywh
-from ..utils.files import checked_box, finite, short_repr
+from ...core.box_forms import XYXY, as_xywh
+from ...utils.files import checked_box, finite, short_repr
 
 PREFIX = "results_"  # of the demos' files, before the picture's name
 

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.boxes import cut_at_border
-from ..dataset.preparation.sleap_labels import import_sleap_io
-from ..utils.errors import UserError
-from ..utils.media import write_picture
-from ..utils.runtime import make_folder, naming_file, replacing
+from ...core.boxes import cut_at_border
+from ...dataset.preparation.sleap_labels import import_sleap_io
+from ...utils.errors import UserError
+from ...utils.media import write_picture
+from ...utils.runtime import make_folder, naming_file, replacing
 from .annotation_files import Found, FrameOf, write_deeplabcut, write_slp
 
 if TYPE_CHECKING:
     import os
 
-    from ..core.poses import Poses
-    from ..core.skeletons import Skeleton
-    from ..utils.media import Frame
+    from ...core.poses import Poses
+    from ...core.skeletons import Skeleton
+    from ...utils.media import Frame
 
 COLUMNS = ("file", "frame", "seconds", "person", "keypoint", "x", "y", "score")
 

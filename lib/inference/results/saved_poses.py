@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.skeletons import SKELETONS, Skeleton
-from ..utils.errors import UserError
-from ..utils.files import (
+from ...core.skeletons import SKELETONS, Skeleton
+from ...utils.errors import UserError
+from ...utils.files import (
     LARGEST_FILE,
     MAX_PIXEL_COORDINATE,
     checked_box,
@@ -22,11 +22,11 @@ from ..utils.files import (
     read_json,
     short_repr,
 )
-from .image_ids import ByPicture, image_key
+from ..image_ids import ByPicture, image_key
 from .mmpose_poses import flat_entry, mmpose_entries
 
 if TYPE_CHECKING:
-    from ..utils.media import Frame
+    from ...utils.media import Frame
 
 BY_COUNT = {17: SKELETONS["coco"], 16: SKELETONS["mpii"]}  # of joints, where a file does not name them
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dataset.preparation.sleap_labels import import_sleap_io
-from ..utils.runtime import replacing
+from ...dataset.preparation.sleap_labels import import_sleap_io
+from ...utils.runtime import replacing
 
 if TYPE_CHECKING:
-    from ..core.skeletons import Skeleton
+    from ...core.skeletons import Skeleton
 
 SCORER = "simple_baselines"
 

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from ..core.skeletons import Skeleton
-from ..utils.files import without_nan, write_json
-from ..utils.media import image_id_of, video_writer, write_picture
-from ..utils.runtime import replacing
-from ..visualization.poses import draw_people, overlay_heatmaps
+from ...core.skeletons import Skeleton
+from ...utils.files import without_nan, write_json
+from ...utils.media import image_id_of, video_writer, write_picture
+from ...utils.runtime import replacing
+from ...visualization.poses import draw_people, overlay_heatmaps
 from .extra_results import ExtraSettings
 
 if TYPE_CHECKING:
-    from ..core.poses import Poses
-    from ..utils.media import Frame, Video
+    from ...core.poses import Poses
+    from ...utils.media import Frame, Video
 
 QUIT_KEYS = frozenset((ord("q"), 27))  # 27: Escape
 
