@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel
 
+from ..config.config import flat_values
 from ..utils.errors import UserError
 from .intervals import holm, interval, p_value
 
 if TYPE_CHECKING:
-    from ..config.schema import Config
     from .predictions import RunPredictions
     from .run_figures import Figures
 
@@ -90,22 +89,9 @@ def changed_people(
     return found
 
 
-def flat_config(config: Config) -> dict[str, Any]:
-    """{dotted key: value} of a configuration."""
-
-    def flat(record: BaseModel, prefix: str) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for name, field in type(record).model_fields.items():
-            value, key = getattr(record, name), f"{prefix}{field.alias or name}"
-            values |= flat(value, f"{key}.") if isinstance(value, BaseModel) else {key: value}
-        return values
-
-    return flat(config, "")
-
-
 def differing_keys(runs: Sequence[RunPredictions]) -> dict[str, list[str]]:
     """{dotted key: each run's value} of those that differ, but for places and speed."""
-    flats = [flat_config(run.config) for run in runs]
+    flats = [flat_values(run.config) for run in runs]
     found = {}
     for key in flats[0]:
         values = [str(flat.get(key)) for flat in flats]
@@ -118,7 +104,7 @@ def seed_groups(runs: Sequence[RunPredictions]) -> dict[str, list[int]]:
     """{name: numbers of its runs} of runs whose configurations differ in the seed alone; named by the first run."""
     groups: dict[str, list[int]] = {}
     for number, run in enumerate(runs):
-        flat = flat_config(run.config)
+        flat = flat_values(run.config)
         left = {key: str(value) for key, value in flat.items() if key not in PLACES | {SEED_KEY, "TEST.MODEL_FILE"}}
         groups.setdefault(repr(sorted(left.items())), []).append(number)
     return {f"{runs[numbers[0]].name} ({len(numbers)})": numbers for numbers in groups.values()}

@@ -90,6 +90,11 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def flat_values(config: Config) -> dict[str, Any]:
+    """{dotted key: value} of a whole configuration, the values as JSON has them."""
+    return _flatten(config.model_dump(by_alias=True, mode="json"))
+
+
 def _nest(flat: Mapping[str, Any], source: str | os.PathLike[str]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for dotted, value in flat.items():

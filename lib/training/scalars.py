@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from ..config.config import flat_values
 from ..config.schema import Config
 from ..core.transforms import affine_transform, get_affine_transform
 from ..dataset.joints_dataset import JointsDataset
@@ -91,17 +91,9 @@ def open_scalars(folder: Path, config: Config, primary_metric: str, log: logging
 
 def hyperparameters(config: Config) -> dict[str, str | int | float]:
     """{dotted key: value} of a run's settings; lists and switches as text, as VisualDL takes none."""
-    tree = config.model_dump(by_alias=True, mode="json")
-    flat: dict[str, str | int | float] = {}
-
-    def add(values: Mapping[str, Any], prefix: str) -> None:
-        for key, value in values.items():
-            if isinstance(value, Mapping):
-                add(value, f"{prefix}{key}.")
-            else:
-                plain = isinstance(value, (int, float)) and not isinstance(value, bool)
-                flat[f"{prefix}{key}"] = value if plain else str(value)
-
-    for section in SETTINGS:
-        add(tree[section], f"{section}.")
-    return flat
+    plain = {}
+    for key, value in flat_values(config).items():
+        if key.partition(".")[0] in SETTINGS:
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            plain[key] = value if is_number else str(value)
+    return plain

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from lib.core.boxes import box_overlaps
-from lib.core.poses import Poses
+from lib.core.poses import NOBODY, Poses
 from lib.core.skeletons import MPII
 from lib.dataset.annotations.posetrack_form import HEAD_SHARE, PoseFrame
 from lib.dataset.synthetic.clips import HIDDEN_SHARE, SyntheticClip
@@ -123,11 +123,14 @@ def true_frame(scene):
     )  # fmt: skip
 
 
-def follow(scenes, settings, see, clock=None):
-    """The predicted PoseFrames of a clip, and how many dropped people there were and were found all the same."""
+def follow(scenes, settings, see, every=1):
+    """The predicted PoseFrames of a clip, and how many dropped people there were and were found all the same.
+
+    every: the detector sees one of so many frames, as with --detect-every.
+    """
     tracker, frames, dropped, found = PoseTracker(tracking_sigmas(MPII), settings), [], 0, 0
-    for scene in scenes:
-        people = tracker.propose(scene.image, scene.detected)
+    for number, scene in enumerate(scenes):
+        people = tracker.propose(scene.image, scene.detected if number % every == 0 else NOBODY)
         keypoints, scores = see(scene, people.boxes)
         tracked = tracker.update(replace(people, keypoints=keypoints, scores=scores))
         shown = tracked.scores >= settings.joint_threshold
@@ -155,8 +158,8 @@ def compare(seeds, frames, see, methods):
     for seed in seeds:
         scenes = make_scenes(seed, frames)
         truth = [true_frame(scene) for scene in scenes]
-        for name, settings in methods.items():
-            predicted, lost, found = follow(scenes, settings, see)
+        for name, (settings, every) in methods.items():
+            predicted, lost, found = follow(scenes, settings, see, every)
             dropped[name] += lost, found
             for true, guess in zip(truth, predicted, strict=True):
                 evaluators[name].add(str(seed), true, guess)
@@ -185,6 +188,8 @@ def parse_arguments():
     parser.add_argument("--cfg", default="experiments/mini/walking_resnet18_64x96.yaml")
     parser.add_argument("--model-file", help="a network instead of the stand-in")
     parser.add_argument("--methods", nargs="+", choices=sorted(METHODS), default=list(METHODS))
+    about = "the detector sees one of N frames; several N are compared"
+    parser.add_argument("--detect-every", type=int, nargs="+", default=[1], metavar="N", help=about)
     parser.add_argument("--set", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="of all methods")
     parser.add_argument("--output", type=Path, help="a JSON file for the figures, written anew after each clip")
     return parser.parse_args()
@@ -193,7 +198,10 @@ def parse_arguments():
 def main():
     arguments = parse_arguments()
     changes = {name: float(value) if "." in value else int(value) for name, value in arguments.set}
-    methods = {name: replace(METHODS[name], **changes) for name in arguments.methods}
+    methods = {
+        name if every == 1 else f"{name}, --detect-every {every}": (replace(METHODS[name], **changes), every)
+        for name in arguments.methods for every in arguments.detect_every
+    }  # fmt: skip
     see = Network(arguments.cfg, arguments.model_file) if arguments.model_file else StandIn()
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.clips)
     start = time.perf_counter()

@@ -4,6 +4,7 @@
 
 The frames of the clip are repeated and resized; the pose network is a ResNet-18 at 128x128 with seeded weights. The
 networks alone: the detector on each frame, then the pose network on the people that it finds, one after the other.
+They take turns with the whole video, without and with tracking; each figure is the median of the rounds.
 """
 
 import argparse
@@ -30,6 +31,8 @@ from lib.inference.boxes.detected import DetectedBoxes
 from lib.inference.detector import PersonDetector
 from lib.inference.pose_app import PoseApp
 from lib.inference.results.pose_results import ResultSettings
+from lib.tracking.track_app import TrackApp
+from lib.tracking.tracker import TrackerSettings
 from lib.utils.image import crops_to_input
 from lib.utils.media import open_video, video_writer
 from lib.utils.runtime import run_script
@@ -60,25 +63,37 @@ def seeded_model(path):
     write_network(weights, ModelMetadata(SKELETONS["coco"], (128, 128)), path)
 
 
-def networks_alone(detector, predictor, frames, rounds):
-    """Seconds a frame of both sessions alone: the detector's, and the pose network's in batches as the app has them."""
-    people = [len(detector.detect(frame)[1]) for frame in frames]
+def networks_alone(detector, predictor, frame, people, repeats=30):
+    """A function that measures both sessions alone: (seconds a frame of the detector's, of the pose network's).
+
+    people: in a frame, on average; the pose network has batches of eight, as the app has them.
+    """
     crops = crops_to_input(np.zeros((8, 128, 128, 3), np.uint8))
     run = predictor.run
-    placed = detector.form.placing.place(frames[0].shape[1::-1], detector.size, True)
-    feed = detector._feed(frames[0], placed, detector.pixels)
-    names, output = list(detector.outputs), [run.output]
+    placed = detector.form.placing.place(frame.shape[1::-1], detector.size, True)
+    feed = detector._feed(frame, placed, detector.pixels)
+    names = list(detector.outputs)
 
-    def timed(action):
+    def seconds_of(action):
         action()
         start = time.perf_counter()
-        for _ in range(rounds):
+        for _ in range(repeats):
             action()
-        return (time.perf_counter() - start) / rounds
+        return (time.perf_counter() - start) / repeats
 
-    of_detector = timed(lambda: detector.session.run(names, feed))
-    of_eight = timed(lambda: run.session.run(output, {run.input.name: crops}))
-    return of_detector, of_eight / 8 * float(np.mean(people)), float(np.mean(people))
+    def measure():
+        of_eight = seconds_of(lambda: run.session.run([run.output], {run.input.name: crops}))
+        return seconds_of(lambda: detector.session.run(names, feed)), of_eight / 8 * people
+
+    return measure
+
+
+def whole_video(make_app, clip, frames):
+    """Seconds a frame of an app's run, and the most memory of this process after it."""
+    app = make_app()
+    start = time.perf_counter()
+    app(clip)
+    return (time.perf_counter() - start) / frames, peak_bytes()
 
 
 def main():
@@ -87,32 +102,53 @@ def main():
     parser.add_argument("--video", required=True)
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--size", type=int, nargs=2, default=[1280, 720])
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
+    log = logging.getLogger("bench")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        frames = write_clip(arguments.video, folder / "clip.mp4", arguments.frames, tuple(arguments.size))
+        clip = folder / "clip.mp4"
+        frames = write_clip(arguments.video, clip, arguments.frames, tuple(arguments.size))
         seeded_model(folder / "x.onnx")
         predictor = OnnxPosePredictor(folder / "x.onnx", provider="cpu")
         detector = PersonDetector(arguments.detector, provider="cpu")
-        of_detector, of_poses, people = networks_alone(detector, predictor, frames, 60)
-        before = peak_bytes()
-        log = logging.getLogger("bench")
-        app = PoseApp(predictor, DetectedBoxes(detector), ResultSettings(folder / "out", predictor.skeleton), log)
-        start = time.perf_counter()
-        app.run([folder / "clip.mp4"])
-        seconds = (time.perf_counter() - start) / arguments.frames
-        after = peak_bytes()
-    alone = of_detector + of_poses
+        finder = DetectedBoxes(detector)
+        people = float(np.mean([len(detector.detect(frame)[1]) for frame in frames]))
+        alone = networks_alone(detector, predictor, frames[0], people)
+
+        def pictures():
+            app = PoseApp(predictor, finder, ResultSettings(folder / "out", predictor.skeleton), log)
+            return lambda clip: app.run([clip])
+
+        def tracking(every):
+            app = TrackApp(predictor, finder, predictor.skeleton, folder / "tracks", log)
+            return lambda clip: app.run(clip, TrackerSettings(), detect_every=every)
+
+        apps = {
+            "the whole video": pictures, "with --track": lambda: tracking(1),
+            "with --track --detect-every 5": lambda: tracking(5),
+        }  # fmt: skip
+        of_networks, of_apps, memory = [], {name: [] for name in apps}, []
+        for _ in range(arguments.rounds):
+            of_networks.append(alone())
+            for name, make_app in apps.items():
+                seconds, peak = whole_video(make_app, clip, arguments.frames)
+                of_apps[name].append(seconds)
+            memory.append(peak)
+    of_detector, of_poses = np.median(of_networks, axis=0)
+    both = float(np.median(np.sum(of_networks, axis=1)))
     rows = [
-        ("detector alone", f"{1000 * of_detector:.1f}", ""), ("pose network alone", f"{1000 * of_poses:.1f}", ""),
-        ("both", f"{1000 * alone:.1f}", f"{1 / alone:.1f}"),
-        ("the whole video", f"{1000 * seconds:.1f}", f"{1 / seconds:.1f}"),
+        ("detector alone", f"{1000 * of_detector:.1f}", "", ""),
+        ("pose network alone", f"{1000 * of_poses:.1f}", "", ""),
+        ("both", f"{1000 * both:.1f}", f"{1 / both:.1f}", "100%"),
     ]  # fmt: skip
+    for name, seconds in of_apps.items():
+        each = float(np.median(seconds))
+        rows.append((name, f"{1000 * each:.1f}", f"{1 / each:.1f}", f"{both / each:.0%}"))
     print(f"{machine_line('cv2', 'onnxruntime')}; {arguments.frames} frames, {people:.1f} people in each")
-    print(table(("", "ms a frame", "frames a second"), rows))
-    grown = (after - before) >> 20
-    print(f"\n{100 * alone / seconds:.0f}% of what the networks alone allow; memory grew by {grown} MB.")
-    print(app.time_line())
+    print(table(("", "ms a frame", "frames a second", "of the networks alone"), rows))
+    grown = (memory[-1] - memory[0]) / 2**20
+    print(f"\nMost memory: {memory[0] >> 20} MB after the first round, {grown:.0f} MB more after {arguments.rounds}.")
 
 
 if __name__ == "__main__":

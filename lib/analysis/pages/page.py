@@ -70,11 +70,8 @@ def _template() -> Template:
     return Environment(loader=folder, autoescape=True, undefined=StrictUndefined).get_template("page.html")
 
 
-def write_page(title: str, subtitle: str, sections: Sequence[Section], path: Path, runs: int = 1) -> int:
-    """Writes the page, whole or not at all; returns its bytes. Raises RunError where the disk does not take it.
-
-    runs: how many predictions the widest person's picture shows.
-    """
+def write_page(title: str, subtitle: str, sections: Sequence[Section], path: Path) -> int:
+    """Writes the page, whole or not at all; returns its bytes. Raises RunError where the disk does not take it."""
     for number, section in enumerate(sections, 1):
         section.anchor = f"{number}-{_slug(section.title)}"
         for place, part in enumerate(section.parts, 1):
