@@ -11,10 +11,10 @@ from lib.utils.runtime import run_script
 
 def make_parser() -> OneLineParser:
     parser = OneLineParser(description=__doc__, allow_abbrev=False)
-    about = "a run folder, or NAME=FILE with a pred.mat or keypoints_<set>_results.json; others are compared with it"
+    about = "[NAME=]PATH of a run folder, pred.mat or keypoints_<set>_results.json; others are compared with the first"
     parser.add_argument("runs", nargs="+", metavar="RUN", help=about)
     parser.add_argument("--output", required=True, metavar="DIR", help="where the report goes")
-    about = "the runs' experiment, once for all or once for each; without: config.yaml of the run folder"
+    about = "the experiment of all runs, or --cfg A --cfg B for each its own; default: config.yaml of the run folder"
     parser.add_argument("--cfg", action="append", metavar="YAML", help=about)
     about = "override the experiment: --opts DATASET.ROOT data/mpii"
     parser.add_argument("--opts", nargs="+", default=[], metavar="KEY VALUE", help=about)
@@ -27,7 +27,7 @@ def make_parser() -> OneLineParser:
 
 def main() -> None:
     arguments = make_parser().parse_args()
-    from lib.analysis.predictions import read_run
+    from lib.analysis.predictions import read_runs
     from lib.analysis.report import ReportSettings, write_report
     from lib.config.config import parse_overrides
 
@@ -40,7 +40,7 @@ def main() -> None:
     if given != count:
         raise UserError(f"--cfg is given {given} times for {count} runs: give it once, or once for each")
     overrides = parse_overrides(arguments.opts)
-    runs = [read_run(text, cfg, overrides) for text, cfg in zip(arguments.runs, experiments, strict=True)]
+    runs = read_runs(arguments.runs, experiments, overrides)
     settings = ReportSettings(arguments.resamples, by_seed=arguments.group, people=not arguments.no_people)
     write_report(runs, Path(arguments.output), settings)
 

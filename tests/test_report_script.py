@@ -9,6 +9,7 @@ import pytest
 import toy
 
 from lib.analysis.error_kinds import ERRORS
+from lib.analysis.pages import plots
 from lib.analysis.report import shown_of_each
 from lib.config.config import read_config
 from lib.dataset.build import read_persons
@@ -97,8 +98,10 @@ def test_two_runs_in_mpiis_form(mpii, tmp_path, run_main):
     (rows,) = content["comparisons"].values()
     assert {row["name"] for row in rows["table"]} >= {"Head", "Mean"}
     assert list(content["groups_of_seeds"]) == ["good (2)"]
-    for title in ("Overview", "bad against good", "Run good", "Why it fails", "right in good, wrong in bad: 5"):
+    for title in ("Overview", "bad against good", "Run good", "Why it fails", "better in good than in bad: 5"):
         assert f">{title}<" in text
+    assert "right in bad" not in text and "better in bad" not in text  # nobody
+    assert "PCKh@0.5" in text and mpii.good.name in text and "other seeds" in text
     assert "People at random" in text and "LaTeX" in text and page.images > 40
 
 
@@ -155,6 +158,16 @@ def test_train_reports_its_best_weights(paddle, tmp_path, run_main):
     best = json.loads((tmp_path / toy.RUN_FOLDER / "history.json").read_text())[0]["results"]["Mean"]
     assert content["runs"][0]["figures"]["table"]["Mean"]["value"] == pytest.approx(best)
     assert ">Learning curves<" in text
+
+
+def test_learning_curves_have_plain_numbers(tmp_path):
+    losses = [1.0, 0.1, 0.01]
+    rows = [
+        {"epoch": epoch, "train_loss": loss, "valid_loss": 0.02, "results": {"Mean": 1.0}}
+        for epoch, loss in enumerate(losses)
+    ]
+    text = plots.history_plot(rows, "Mean").decode()
+    assert "mathdefault" not in text and ">0.01<" in text and ">0.05<" in text
 
 
 BAD = {

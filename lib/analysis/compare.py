@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from .predictions import RunPredictions
     from .run_figures import Figures
 
-RIGHT = 75.0  # score from which on a person is said to be right
 SIGNIFICANT = 0.05
 SEED_KEY = "TRAIN.SEED"
 # Keys that say where and how fast, and so tell no experiments apart
@@ -79,13 +78,13 @@ def differences(first: Figures, second: Figures, part: str) -> list[Difference]:
 def changed_people(
     first: RunPredictions, second: RunPredictions, most: int = 12
 ) -> dict[str, tuple[int, list[int]]]:
-    """{what: (how many people, rows of those whose scores differ most)}: right in one run and not in the other."""
+    """{what: (how many people, rows of those whose scores differ most)}: people for whom one run is better."""
     scores = first.person_scores, second.person_scores
     found = {}
     for better, worse, old, new in ((first, second, *scores), (second, first, *scores[::-1])):
-        rows = np.flatnonzero((old >= RIGHT) & (new < RIGHT))
+        rows = np.flatnonzero(old > new)
         order = rows[np.argsort(new[rows] - old[rows], kind="stable")]
-        found[f"right in {better.name}, wrong in {worse.name}"] = (len(rows), [int(row) for row in order[:most]])
+        found[f"better in {better.name} than in {worse.name}"] = (len(rows), [int(row) for row in order[:most]])
     return found
 
 
@@ -132,33 +131,45 @@ def markdown_table(names: Sequence[str], figures: Sequence[Figures]) -> str:
     titles = list(figures[0].rows["table"])
     lines = ["| run | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
     for name, each in zip(names, figures, strict=True):
-        lines.append(f"| {name} | " + " | ".join(in_words(each.rows["table"][title]) for title in titles) + " |")
+        cells = [in_words(each.rows["table"][title], each.table_digits) for title in titles]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    for name, each in zip(names[1:], figures[1:], strict=True):
+        found = {row.name: row for row in differences(figures[0], each, "table")}
+        cells = [difference_in_words(found.get(title), each.table_digits) for title in titles]
+        lines.append(f"| {name} less {names[0]} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def latex_table(names: Sequence[str], figures: Sequence[Figures]) -> str:
-    """The same in LaTeX (booktabs)."""
+    """The same in LaTeX, with each interval below its value."""
+    _, _, *rows = (line.strip("| ").split(" | ") for line in markdown_table(names, figures).splitlines())
     titles = list(figures[0].rows["table"])
-    lines = [f"\\begin{{tabular}}{{l{'r' * len(titles)}}}", "\\toprule"]
+    lines = [r"% \usepackage{booktabs}", f"\\begin{{tabular}}{{l{'r' * len(titles)}}}", r"\toprule"]
     lines += [" & ".join(["run", *map(_escaped, titles)]) + r" \\", r"\midrule"]
-    for name, each in zip(names, figures, strict=True):
-        cells = [_in_latex(each.rows["table"][title]) for title in titles]
-        lines.append(" & ".join([_escaped(name), *cells]) + r" \\")
+    for name, *cells in rows:
+        lines.append(" & ".join([_escaped(name), *map(_in_latex, cells)]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 
-def in_words(row: tuple[float, float, float]) -> str:
+def difference_in_words(row: Difference | None, digits: int) -> str:
+    """+1.59 (+0.80 to +2.38) *, with a star where p (Holm) says that it holds; - where nothing can be said."""
+    if row is None:
+        return "-"
+    star = " *" if row.is_significant else ""
+    return f"{row.value:+.{digits}f} ({row.low:+.{digits}f} to {row.high:+.{digits}f}){star}"
+
+
+def in_words(row: tuple[float, float, float], digits: int = 2) -> str:
     """87.30 (86.68 to 87.92); without the interval where there is none."""
     value, low, high = row
-    digits = 3 if abs(value) <= 1 else 2
     text = f"{value:.{digits}f}" if np.isfinite(value) and value != -1 else "-"  # -1 is COCO's "of nobody"
     return f"{text} ({low:.{digits}f} to {high:.{digits}f})" if np.isfinite(low) else text
 
 
-def _in_latex(row: tuple[float, float, float]) -> str:
-    text = in_words(row)
-    value, _, rest = text.partition(" (")
-    return f"{value} {{\\scriptsize ({rest}}}" if rest else value
+def _in_latex(cell: str) -> str:
+    value, _, rest = cell.partition(" (")
+    interval_text, _, star = rest.partition(")")
+    return f"\\shortstack{{{value}{star.strip()} \\\\ {{\\scriptsize {interval_text}}}}}" if rest else value
 
 
 def _escaped(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +14,13 @@ import numpy as np
 from ..config.config import read_config
 from ..core.evaluate import relative_distances
 from ..dataset.annotations.forms import COCOForm
-from ..dataset.build import annotation_file, annotation_form, read_persons
+from ..dataset.build import annotation_digest, annotation_form, read_persons
 from ..evaluation.build import build_evaluator
 from ..evaluation.coco_evaluator import COCOEvaluator
 from ..evaluation.evaluators import PCKEvaluator, PCKhEvaluator
 from ..evaluation.report import read_predictions, read_scores
 from ..utils.errors import UserError
-from ..utils.files import file_digest
+from ..utils.files import read_json
 from .coco_errors import CocoMatches, match_results
 from .error_kinds import Nearness, classify, mirror_order
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from ..config.schema import Config
     from ..core.skeletons import Skeleton
 
+# what valid.py calls its files, with the time in those that it has kept
+WRITTEN = re.compile(r"pred(_[\d-]+)?\.mat|keypoints_.*_results(_[\d-]+)?\.json")
 FEWEST_PICTURES = 2  # of one picture nothing can be said about others
 
 
@@ -60,8 +63,8 @@ class RunPredictions:
     metric: pckh, pck or ap. predicted (M, K, 2) picture pixels, NaN where nobody was found; scores (M, K), None where
     the file has none. kinds, costs: see `error_kinds.classify`. measured (M, K) bool: annotated joints of people with a
     reference length. own_hits (M, K): 0 or 1 by the metric, or the keypoint similarity; counted (M, K) bool: which
-    joints count in the mean, and hits: own_hits of those. coco: what COCO's evaluation adds. folder: of the run, or
-    None. truth: the ground truth's digest, which tells data sets apart.
+    joints count in the mean, and hits: own_hits of those. coco: what COCO's evaluation adds. path: of the
+    predictions. folder: of the run, or None. truth: the set and its annotations' digest, which tells data sets apart.
     """
 
     name: str
@@ -73,6 +76,7 @@ class RunPredictions:
     scores: np.ndarray | None
     nearness: Nearness
     truth: str
+    path: Path
     folder: Path | None = None
     coco: CocoMatches | None = None
     kinds: np.ndarray = field(init=False)
@@ -103,6 +107,16 @@ class RunPredictions:
     def skeleton(self) -> Skeleton:
         return self.evaluator.skeleton
 
+    def other_annotations(self) -> str:
+        """A line where the predictions were scored with other annotations when they were made; otherwise ''."""
+        path = self.folder / "results.json" if self.folder else None
+        content = read_json(path) if path and path.is_file() else {}
+        conditions = content.get("conditions") if isinstance(content, dict) else None
+        made_with = conditions.get("annotations") if isinstance(conditions, dict) else None
+        if made_with in (None, self.truth.rpartition(" ")[2]):
+            return ""
+        return f"=> WARNING: {self.name} was predicted for other annotations than those that it is compared with here"
+
     @property
     def nearness_threshold(self) -> float:
         """The distance in reference lengths up to which a joint is right (PCKh, PCK)."""
@@ -121,17 +135,43 @@ class RunPredictions:
         return relative_distances(self.predicted, people.joints, ~people.shown, sizes)
 
 
+def read_runs(
+    texts: Sequence[str], experiments: Sequence[str | None], overrides: Mapping[str, Any]
+) -> list[RunPredictions]:
+    """`read_run` of each text; runs without a name are called by the part of their paths that differs."""
+    named = [split_name(text) for text in texts]
+    names = [name for name, _ in named]
+    if len(set(names)) < len(names) and not any(name != default_name(path) for name, path in named):
+        names = differing_parts([path for _, path in named])
+    rows = zip(names, named, experiments, strict=True)
+    return [_read(name, path, experiment, overrides) for name, (_, path), experiment in rows]
+
+
+def differing_parts(paths: Sequence[Path]) -> list[str]:
+    """What of each path is left without the folders that all begin and end with, such as the OUTPUT_DIR."""
+    parts = [path.resolve().parts for path in paths]
+    start = len(os.path.commonprefix(parts))
+    end = len(os.path.commonprefix([part[start:][::-1] for part in parts]))
+    left = ["/".join(part[start : len(part) - end]) for part in parts]
+    return [name or default_name(path) for name, path in zip(left, paths, strict=True)]
+
+
 def read_run(text: str, experiment: str | None = None, overrides: Mapping[str, Any] | None = None) -> RunPredictions:
     """The predictions of `[NAME=]PATH`: a run folder, a pred.mat or a keypoints_<set>_results.json.
 
     experiment: the YAML file that they are of; None: config.yaml of the run folder.
     Raises UserError where there are none, or no ground truth to compare them with.
     """
-    name, path = split_name(text)
+    return _read(*split_name(text), experiment, overrides or {})
+
+
+def _read(name: str, path: Path, experiment: str | None, overrides: Mapping[str, Any]) -> RunPredictions:
     folder = path if path.is_dir() else path.parent.parent if path.parent.name == "results" else path.parent
+    if path.is_dir() and (path / "report").is_dir() and not (path / "config.yaml").is_file():
+        raise UserError(f"{path} is the folder of a sweep: its comparison is {path / 'report' / 'index.html'}")
     if experiment is None and not (folder / "config.yaml").is_file():
         raise UserError(f"{path}: there is no config.yaml in {folder}: give the experiment with --cfg YAML")
-    config = read_config(experiment or folder / "config.yaml", overrides or {})
+    config = read_config(experiment or folder / "config.yaml", overrides)
     if path.is_dir():
         path = prediction_file(path, config.dataset.test_set)
     elif not path.is_file():
@@ -147,7 +187,15 @@ def split_name(text: str) -> tuple[str, Path]:
             raise UserError(f"{text}: expected NAME=PATH, such as deep=output/mpii/pose_resnet_50/deep/pred.mat")
         return name, Path(rest)
     path = Path(text)
-    return path.resolve().name if path.is_dir() else path.stem, path
+    return default_name(path), path
+
+
+def default_name(path: Path) -> str:
+    """What a run is called that is given without a name: its folder's name, or of a file of another name the file's."""
+    path = path.resolve()
+    if path.is_dir() or not WRITTEN.fullmatch(path.name):
+        return path.name if path.is_dir() else path.stem
+    return path.parent.parent.name if path.parent.name == "results" else path.parent.name
 
 
 def prediction_file(folder: Path, image_set: str) -> Path:
@@ -164,17 +212,14 @@ def load(name: str, config: Config, path: Path, folder: Path | None = None) -> R
     evaluator = build_evaluator(config)
     if evaluator.skip_reason:
         raise UserError(f"{path}: there is nothing to compare it with: {evaluator.skip_reason}")
-    truth = f"{config.dataset.test_set} {_digest(annotation_file(config, training=False))}"
+    truth = f"{config.dataset.test_set} {annotation_digest(config)}"
     if isinstance(evaluator, COCOEvaluator):
+        if path.suffix == ".mat":
+            raise UserError(f"{path}: this experiment is measured by AP, which needs keypoints_<set>_results.json")
         return _load_results(name, config, path, folder, evaluator, truth)
     if isinstance(evaluator, (PCKhEvaluator, PCKEvaluator)):
         return _load_mat(name, config, path, folder, evaluator, truth)
     raise AssertionError(f"no analysis of {type(evaluator).__name__}")
-
-
-def _digest(path: Path) -> str:
-    """Of a file's content; PoseTrack's folder by its name."""
-    return file_digest(path)[:16] if path.is_file() else str(path)
 
 
 def _load_mat(
@@ -199,7 +244,7 @@ def _load_mat(
     _refuse_too_few(people, path)
     nearness = Nearness.of_pck(sizes, threshold, joints.shape[1])
     scores = read_scores(path, predicted.shape[:2])
-    return RunPredictions(name, config, metric, evaluator, people, predicted, scores, nearness, truth, folder)
+    return RunPredictions(name, config, metric, evaluator, people, predicted, scores, nearness, truth, path, folder)
 
 
 def _load_results(
@@ -230,7 +275,7 @@ def _load_results(
     predicted = np.where(found[:, None, None], poses[..., :2], np.nan)
     scores = np.where(found[:, None], poses[..., 2], np.nan)
     return RunPredictions(
-        name, config, "ap", evaluator, people, predicted, scores, nearness, truth, folder, matches
+        name, config, "ap", evaluator, people, predicted, scores, nearness, truth, path, folder, matches
     )  # fmt: skip
 
 

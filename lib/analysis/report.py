@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..evaluation.report import table_lines
 from ..utils.errors import UserError
 from ..utils.files import read_json, readable_size, write_json
@@ -56,6 +58,8 @@ def write_report(
     for run, each in zip(runs, figures, strict=True):
         for line in table_lines(run.name, {name: value for name, (value, *_) in each.rows["table"].items()}):
             say(line)
+    for line in remarks(runs, settings.by_seed):
+        say(line)
     by_seed = group_rows(seed_groups(runs), figures) if settings.by_seed else {}
     compared = {
         run.name: {part: differences(figures[0], each, part) for part in each.rows}
@@ -73,8 +77,19 @@ def write_report(
     size = write_page(title, subtitle, sections, folder / PAGE)
     if size > LARGEST:
         say(f"=> the page has {readable_size(size)}: fewer runs at once, or --no-people, make it smaller")
-    say(f"=> saving the report to {folder / 'index.html'} ({readable_size(size)})")
+    say(f"=> saving the report to {folder / PAGE} ({readable_size(size)})")
     return folder / PAGE
+
+
+def remarks(runs: Sequence[RunPredictions], by_seed: bool) -> list[str]:
+    """Lines about runs that are not what they seem."""
+    lines = [line for run in runs if (line := run.other_annotations())]
+    for run in runs[1:]:
+        if np.array_equal(run.predicted, runs[0].predicted, equal_nan=True):
+            lines.append(f"=> {runs[0].name} and {run.name} are the same predictions")
+    if by_seed and all(len(numbers) == 1 for numbers in seed_groups(runs).values()):
+        lines.append("=> --group: no two runs differ in TRAIN.SEED alone, so there is nothing to average")
+    return lines
 
 
 def _content(

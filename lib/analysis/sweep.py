@@ -169,8 +169,11 @@ def compare_runs(runs: Sequence[SweepRun], output: Path) -> Path | None:
     done = [run for run in runs if run.is_done()]
     if len(done) < 2:
         return None
+    names = [run.group for run in done]
+    if len(set(names)) < len(names):  # several seeds of one
+        names = [run.name for run in done]
     predictions = []
-    for run in done:
+    for run, name in zip(done, names, strict=True):
         config = read_config(run.folder / "config.yaml", warn=lambda line: None)
-        predictions.append(load(run.name, config, prediction_file(run.folder, config.dataset.test_set), run.folder))
+        predictions.append(load(name, config, prediction_file(run.folder, config.dataset.test_set), run.folder))
     return write_report(predictions, output, ReportSettings(by_seed=True))

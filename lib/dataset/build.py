@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..utils.errors import UserError
+from ..utils.files import file_digest
 from .annotations.forms import FORMS, AnnotationForm, COCOForm
 from .augment import Augmentation
 from .checks.depth import few_bits
@@ -55,6 +56,12 @@ def annotation_file(config: Config, training: bool) -> Path:
     """
     data = config.dataset
     return annotation_form(config).annotation_path(data.train_sets[0] if training else data.test_set)
+
+
+def annotation_digest(config: Config) -> str:
+    """What tells DATASET.TEST_SET's annotations from others: a digest of the file; for PoseTrack the folder."""
+    path = annotation_file(config, training=False)
+    return file_digest(path)[:16] if path.is_file() else str(path)
 
 
 def build_dataset(config: Config, training: bool, persons: Persons | None = None) -> JointsDataset:

@@ -8,7 +8,7 @@ from ..config.names import architecture_name
 from ..config.schema import Config
 from ..config.skeleton_pairs import pair_lines
 from ..core.predictor import Run
-from ..dataset.build import build_dataset, build_loader, read_persons
+from ..dataset.build import annotation_digest, build_dataset, build_loader, read_persons
 from ..utils.errors import UserError
 from ..utils.runtime import make_logger
 from .build import build_evaluator, metric_of, validation_settings
@@ -78,6 +78,7 @@ def validate_network(
         return {}
     results = evaluator.evaluate(predictions, scores)
     conditions = {"model_file": config.test.model_file, "runs_on": run.runs_on, **describe_test(config), "notes": notes}
+    conditions["annotations"] = annotation_digest(config)
     conditions["flip_test"] |= run.flip_merged
     if config.test.use_gt_bbox:  # a detected person's joints are not known
         conditions |= {"loss": loss, "accuracy": accuracy}

@@ -1,7 +1,9 @@
 """Predictions read back, figures equal to the evaluator's, and comparisons, on drawn people."""
 
+import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,7 +22,8 @@ from lib.analysis.compare import (
 )
 from lib.analysis.error_kinds import INVERSION, KINDS
 from lib.analysis.groups import groups_of
-from lib.analysis.predictions import load, prediction_file, read_run, split_name
+from lib.analysis.predictions import differing_parts, load, prediction_file, read_run, read_runs, split_name
+from lib.analysis.report import remarks
 from lib.analysis.run_figures import figures_of, primary_name
 from lib.config.config import dump_config, read_config
 from lib.core.skeletons import MPII
@@ -115,11 +118,11 @@ def test_a_worse_run_differs_and_the_people_are_named(drawn):
     mean = rows["Mean"]
     assert mean.value == pytest.approx(mean.second - mean.first) and mean.low < mean.value < mean.high < 0
     assert mean.p == 2 / 400 and mean.is_significant and mean.p_holm >= mean.p
-    changed = changed_people(drawn.runs["good"], drawn.runs["bad"])
-    assert {what: count for what, (count, _) in changed.items()} == {
-        "right in good, wrong in bad": 10, "right in bad, wrong in good": 0,
-    }  # fmt: skip
-    assert set(changed["right in good, wrong in bad"][1]) <= set(range(10))
+    changed = changed_people(drawn.runs["good"], drawn.runs["bad"], most=5)
+    (count, rows), nobody = changed["better in good than in bad"], changed["better in bad than in good"]
+    assert count == 10 and nobody == (0, []) and set(rows) <= set(range(10))
+    lost = drawn.runs["good"].person_scores - drawn.runs["bad"].person_scores
+    assert lost[rows].tolist() == sorted(lost, reverse=True)[:5]
 
 
 def test_differing_keys_leave_places_out_and_seeds_of_one_experiment_are_one_row(drawn):
@@ -142,11 +145,25 @@ def test_tables_to_paste(drawn):
     assert head.startswith("| run | Head |") and set(line) <= set("|-") and head.count("|") == row.count("|")
     assert row.startswith("| a_b | 100.00 (100.00 to 100.00) |")
     text = latex_table(["a_b"], figures)
-    assert r"a\_b & 100.00 {\scriptsize (100.00 to 100.00)}" in text and text.count("&") == 2 * (head.count("|") - 2)
+    assert r"a\_b & \shortstack{100.00 \\ {\scriptsize 100.00 to 100.00}}" in text
+    assert text.count("&") == 2 * (head.count("|") - 2)
+
+
+def test_tables_to_paste_of_two_runs_have_their_difference(drawn):
+    figures = [drawn.figures["good"], drawn.figures["bad"]]
+    mean = {row.name: row for row in differences(*figures, "table")}["Mean"]
+    *_, row = markdown_table(["good", "bad"], figures).splitlines()
+    assert row.startswith("| bad less good | ")
+    assert f" | {mean.value:+.2f} ({mean.low:+.2f} to {mean.high:+.2f}) * | " in row
+    text = latex_table(["good", "bad"], figures)
+    assert rf"\shortstack{{{mean.value:+.2f}* \\ {{\scriptsize {mean.low:+.2f} to {mean.high:+.2f}}}}}" in text
 
 
 def test_names_and_folders(drawn, tmp_path):
-    assert split_name("deep=some/pred.mat")[0] == "deep" and split_name("some/pred.mat")[0] == "pred"
+    assert split_name("deep=some/pred.mat")[0] == "deep" and split_name("some/pred.mat")[0] == "some"
+    assert split_name("run/results/keypoints_valid_results.json")[0] == "run"
+    assert split_name("run/pred_2026-11-27-10-00-00.mat")[0] == "run"
+    assert split_name("some/hourglass.mat")[0] == "hourglass"
     folder = tmp_path / "run"
     folder.mkdir()
     with pytest.raises(UserError, match="neither pred.mat nor results/keypoints_valid_results.json: run valid"):
@@ -158,6 +175,44 @@ def test_names_and_folders(drawn, tmp_path):
     run = read_run(str(folder))
     assert (run.name, primary_name(run), run.folder) == ("run", "Mean", folder)
     assert run.scores is not None and (run.scores == 0.5).all()
+    other = tmp_path / "other" / "run"
+    shutil.copytree(folder, other)
+    names = [each.name for each in read_runs([str(folder), str(other)], [None, None], {})]
+    assert names == ["run", "other"]
+    assert [each.name for each in read_runs([f"a={folder}", f"b={other}"], [None, None], {})] == ["a", "b"]
+    (tmp_path / "sweep" / "report").mkdir(parents=True)
+    with pytest.raises(UserError, match="is the folder of a sweep: its comparison is .*report/index.html"):
+        read_run(str(tmp_path / "sweep"))
+
+
+@pytest.mark.parametrize(("words", "names"), [
+    (("out/A/mpii/r18/e", "out/B/mpii/r18/e"), ["A", "B"]),
+    (("out/mpii/r18/e", "out/mpii/r50/e"), ["r18", "r50"]),
+    (("out/e", "out/e/earlier/2026"), ["e", "earlier/2026"]),
+])  # fmt: skip
+def test_runs_of_one_name_are_called_by_what_differs_in_their_paths(words, names):
+    assert differing_parts([Path(word) for word in words]) == names
+
+
+def test_predictions_for_other_annotations_are_noticed(drawn, tmp_path):
+    (tmp_path / "config.yaml").write_text(dump_config(drawn.config), encoding="utf-8")
+    shutil.copy(drawn.place / "good.mat", tmp_path / "pred.mat")
+    digest = read_run(str(tmp_path)).truth.split()[1]
+    for made_with, said in ((digest, 0), ("0" * 16, 1)):
+        (tmp_path / "results.json").write_text(json.dumps({"conditions": {"annotations": made_with}}))
+        lines = remarks([read_run(f"a={tmp_path}")], by_seed=False)
+        assert len(lines) == said and all("a was predicted for other annotations" in line for line in lines)
+
+
+def test_the_same_predictions_twice_and_seeds_that_are_none_are_said(drawn):
+    good, bad = drawn.runs["good"], drawn.runs["bad"]
+    assert remarks([good, replace(good, name="again"), bad], by_seed=False) == [
+        "=> good and again are the same predictions"
+    ]
+    other = replace(bad, config=read_config(drawn.experiment, {"TRAIN.LR": 0.5}))
+    assert remarks([good, other], by_seed=True) == [
+        "=> --group: no two runs differ in TRAIN.SEED alone, so there is nothing to average"
+    ]
 
 
 def test_runs_that_cannot_be_compared_are_refused(drawn):

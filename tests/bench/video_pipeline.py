@@ -1,10 +1,11 @@
 """Frames a second of a whole video against what the two networks alone allow, in one run.
 
-    python tests/bench/video_pipeline.py --detector DETECTOR.onnx --video CLIP.mp4 [--frames 300] [--size 1280 720]
+    python tests/bench/video_pipeline.py --detector DETECTOR.onnx --model POSES.onnx --video CLIP.mp4 [--frames 300]
 
-The frames of the clip are repeated and resized; the pose network is a ResNet-18 at 128x128 with seeded weights. The
-networks alone: the detector on each frame, then the pose network on the people that it finds, one after the other.
-They take turns with the whole video, without and with tracking; each figure is the median of the rounds.
+The frames of the clip are repeated and resized. The pose network must be a trained one: with one that sees people
+everywhere, the tracker carries more and more boxes on. The networks alone: the detector on each frame, then the pose
+network on the people that it finds, one after the other. They take turns with the whole video, without and with
+tracking; each figure is the median of the rounds.
 """
 
 import argparse
@@ -21,12 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from measuring import machine_line, peak_bytes, table
-from seeded import seed_network
 
-from lib.core.skeletons import SKELETONS
-from lib.deploy.model_metadata import ModelMetadata
 from lib.deploy.onnx_predictor import OnnxPosePredictor
-from lib.deploy.onnx_writer import write_network
 from lib.inference.boxes.detected import DetectedBoxes
 from lib.inference.detector import PersonDetector
 from lib.inference.pose_app import PoseApp
@@ -50,26 +47,14 @@ def write_clip(source, path, count, size):
     return frames
 
 
-def seeded_model(path):
-    """An ONNX file of a ResNet-18 for 128x128 with COCO's joints."""
-    from lib.config.schema import ModelConfig
-    from lib.models.build import get_pose_net
-
-    model = ModelConfig.model_validate(
-        {"DEPTH": 18, "NUM_JOINTS": 17, "IMAGE_SIZE": [128, 128], "EXTRA": {"HEATMAP_SIZE": [32, 32]}}
-    )
-    network = seed_network(get_pose_net(model), 0)
-    weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    write_network(weights, ModelMetadata(SKELETONS["coco"], (128, 128)), path)
-
-
 def networks_alone(detector, predictor, frame, people, repeats=30):
     """A function that measures both sessions alone: (seconds a frame of the detector's, of the pose network's).
 
     people: in a frame, on average; the pose network has batches of eight, as the app has them.
     """
-    crops = crops_to_input(np.zeros((8, 128, 128, 3), np.uint8))
     run = predictor.run
+    width, height = predictor.settings.image_size
+    crops = crops_to_input(np.zeros((8, height, width, 3), np.uint8))
     placed = detector.form.placing.place(frame.shape[1::-1], detector.size, True)
     feed = detector._feed(frame, placed, detector.pixels)
     names = list(detector.outputs)
@@ -99,9 +84,11 @@ def whole_video(make_app, clip, frames):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--detector", required=True)
+    parser.add_argument("--model", required=True)
     parser.add_argument("--video", required=True)
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--size", type=int, nargs=2, default=[1280, 720])
+    parser.add_argument("--joint-thr", type=float, default=TrackerSettings().joint_threshold)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     log = logging.getLogger("bench")
@@ -109,8 +96,7 @@ def main():
         folder = Path(place)
         clip = folder / "clip.mp4"
         frames = write_clip(arguments.video, clip, arguments.frames, tuple(arguments.size))
-        seeded_model(folder / "x.onnx")
-        predictor = OnnxPosePredictor(folder / "x.onnx", provider="cpu")
+        predictor = OnnxPosePredictor(arguments.model, provider="cpu")
         detector = PersonDetector(arguments.detector, provider="cpu")
         finder = DetectedBoxes(detector)
         people = float(np.mean([len(detector.detect(frame)[1]) for frame in frames]))
@@ -122,7 +108,7 @@ def main():
 
         def tracking(every):
             app = TrackApp(predictor, finder, predictor.skeleton, folder / "tracks", log)
-            return lambda clip: app.run(clip, TrackerSettings(), detect_every=every)
+            return lambda clip: app.run(clip, TrackerSettings(joint_threshold=arguments.joint_thr), detect_every=every)
 
         apps = {
             "the whole video": pictures, "with --track": lambda: tracking(1),

@@ -32,9 +32,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
+    """wraps: its cells are words, which may stand on several lines."""
+
     head: Sequence[str]
     rows: Sequence[Row]
     caption: str = ""
+    wraps: bool = False
 
 
 @dataclass

@@ -128,6 +128,7 @@ def scatter_plot(first: np.ndarray, second: np.ndarray, names: tuple[str, str]) 
 def history_plot(history: Sequence[Mapping[str, Any]], primary: str) -> Figure:
     """Losses over the epochs, and beside them the figure that networks are compared by."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
 
     figure, axes = plt.subplots(1, 2, figsize=(5.6, 2.8), layout="constrained")
     epochs = [row["epoch"] for row in history]
@@ -136,6 +137,9 @@ def history_plot(history: Sequence[Mapping[str, Any]], primary: str) -> Figure:
     values = [(row.get("results") or {}).get(primary) for row in history]
     axes[1].plot(epochs, [np.nan if value is None else value for value in values], color=COLORS[0], marker=".")
     axes[0].set(xlabel="epoch", ylabel="loss", yscale="log")
+    axes[0].yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    for set_formatter in (axes[0].yaxis.set_major_formatter, axes[0].yaxis.set_minor_formatter):
+        set_formatter("{x:g}")  # powers of ten would be written in TeX, which is not read here
     axes[1].set(xlabel="epoch", ylabel=primary)
     axes[0].legend(frameon=False)
     return figure

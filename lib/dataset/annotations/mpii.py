@@ -15,7 +15,8 @@ from ..joints_dataset import Persons
 LAYOUT = (
     "MPII's pictures come from its home page (MPII Human Pose Dataset, version 1), the annotations in JSON from the "
     "original repository; they go to data/mpii/images/*.jpg and data/mpii/annot/{train,valid}.json and gt_valid.mat. "
-    "To try without them: unzip data/mpii.zip -d data/"
+    "To try without them: unzip data/mpii.zip -d data/, or draw people: python -m lib.dataset.synthetic --output "
+    "data/synthetic"
 )
 MAXIMUM_SCALE = MAX_PIXEL_COORDINATE / PIXELS_PER_SCALE
 RANGES = "expected finite pixels below a million and a scale above 0"
