@@ -127,7 +127,8 @@ def test_two_real_trainings_end_in_a_comparison_and_a_report_cut_off_is_written_
     assert answer.returncode == 0, answer.stderr[-2000:]
     place = tmp_path / "output" / "sweep" / "toy"
     content = json.loads((place / "report" / "report.json").read_text())
-    assert [run["name"] for run in content["runs"]] == ["TRAIN.LR=1e-3", "TRAIN.LR=1e-4"] and (place / "report" / "index.html").is_file()
+    assert [run["name"] for run in content["runs"]] == ["TRAIN.LR=1e-3", "TRAIN.LR=1e-4"]
+    assert (place / "report" / "index.html").is_file()
     assert "| TRAIN.LR=1e-4 | 1 |" in answer.stdout
     page = next((place / "TRAIN.LR=1e-3_TRAIN.SEED=0").rglob("report/index.html"))
     page.unlink()
