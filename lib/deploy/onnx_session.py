@@ -70,6 +70,8 @@ def open_in_onnx_runtime(
     onnxruntime.set_default_logger_severity(4)  # else a CUDA that does not start writes several lines of its own
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # its errors come as exceptions
+    # threads that wait for work in a loop take the cores from the other network, and from decoding and drawing
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = OnnxRuntimeSession(onnxruntime.InferenceSession(str(path), options, providers=chosen))
     except Exception as error:  # its exception classes have no common one of their own
