@@ -1,6 +1,7 @@
 """docs/schemas: what the scripts write is as the schemas say, and the schemas say all of it."""
 
 import json
+import re
 from dataclasses import fields
 
 import pytest
@@ -134,6 +135,27 @@ def test_a_person_is_the_same_in_pictures_and_videos(schema):
     assert {**picture, "track_id": video["track_id"]} == {**video, "version": picture["version"]}
     frame, tracks = schema("video-frame"), schema("tracks")
     assert all(frame["$defs"][name] == tracks["$defs"][name] for name in ("image", "annotation"))
+
+
+def test_the_code_of_the_page_runs(root, written, monkeypatch, tmp_path):
+    pytest.importorskip("jsonschema")
+    text = (root / "docs" / "files.md").read_text(encoding="utf-8")
+    reading, checking = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "docs").symlink_to(root / "docs")
+    out = written.run("track", written.clip, "--output", tmp_path / "output" / "track")
+    assert out.parent == tmp_path
+    (tmp_path / "output" / "onnx").mkdir()
+    (tmp_path / "output" / "onnx" / "posenet.onnx").write_bytes(written.model.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    values = {}
+    exec(reading, values)
+    assert values["metadata"] == json.loads(metadata().to_json())
+    exec(checking, values)
+    assert values["line"]
+    with open("output/track/clip_track.jsonl", "a", encoding="utf-8") as file:
+        file.write('{"version": 1, "frame": -1, "seconds": 0, "persons": []}')
+    with pytest.raises(values["jsonschema"].ValidationError, match="-1 is less than the minimum of 0"):
+        exec(checking, values)
 
 
 @pytest.mark.parametrize(
