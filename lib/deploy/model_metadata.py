@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from ..core.heatmap import DECODERS
 from ..core.skeletons import Skeleton, pair_problem
 from ..utils.errors import UserError, whole_reason
-from ..utils.files import short_repr
+from ..utils.files import check_version, short_repr
 from ..utils.image import MEAN, STD
 
 if TYPE_CHECKING:
     from .session import Session
 
 METADATA_KEY = "simple_baselines_pose"
+METADATA_VERSION = 1  # of docs/schemas/model-metadata.schema.json; docs/files.md says when it changes
 OPSETS = range(13, 22)  # of exported files: from 13 on 8 bits per channel; up to 21 was tried
 DEFAULT_OPSET = 17  # the newest that ONNX Runtime 1.12 and TensorRT 8.6 read; OpenCV 5.0 was tried and does
 
@@ -77,13 +78,15 @@ class ModelMetadata:
         values, joints = asdict(self), self.skeleton.joints
         pairs = [(joints[first], joints[second]) for first, second in self.skeleton.flip_pairs]
         values["skeleton"]["mirror_pairs"] = pairs
-        return json.dumps(values)
+        return json.dumps({"version": METADATA_VERSION, **values})
 
 
 def from_json(text: str) -> ModelMetadata:
-    """The ModelMetadata of a text. Raises UserError where it is none, and names the value that cannot be."""
+    """The ModelMetadata of a text, of no `version` or of ours. Raises UserError where it is none, and names the value
+    that cannot be."""
     try:
         values = json.loads(text)
+        check_version(values, METADATA_VERSION)
         parts = {key: _tuple(value) for key, value in values.pop("skeleton").items()}
         known = {field.name for field in fields(ModelMetadata)}
         settings = {key: _tuple(value) for key, value in values.items() if key in known}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core.poses import NOBODY, Poses
 from ..dataset.annotations.posetrack_form import annotation_entry, write_form
-from ..utils.files import without_nan
+from ..inference.results.pose_results import ResultSettings, frame_line, person_entries
 from ..utils.media import Frame, video_writer
 from ..utils.runtime import naming_file
 
@@ -47,6 +47,7 @@ class TrackResults(contextlib.ExitStack):
     ) -> None:
         super().__init__()
         self.paths, self.clip, self.skeleton, self.drawing = paths, clip, skeleton, drawing
+        self._settings = ResultSettings(paths["jsonl"].parent, skeleton)
         self.people = self.other_sizes = self._annotations = 0
         self.notes: list[str] = []
 
@@ -82,10 +83,10 @@ class TrackResults(contextlib.ExitStack):
         image = {
             "id": number, "frame_id": number, "file_name": name, "width": width, "height": height, "is_labeled": True,
         }  # fmt: skip
-        line = {"frame": number, "seconds": round(seen.seconds, 3)}
-        text = json.dumps(without_nan({**line, "image": image, "annotations": annotations}))
+        persons = person_entries(frame, replace(tracked, keypoints=joints), self._settings)
+        line = frame_line(number, seen.seconds, persons, image=image, annotations=annotations)
         with naming_file(self.paths["jsonl"]):
-            self._lines.write(text + "\n")
+            self._lines.write(line)
             self._lines.flush()  # it is there for whoever reads along
 
     def _write_form(self) -> None:

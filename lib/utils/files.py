@@ -8,7 +8,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from reprlib import Repr
 from typing import Any
 
@@ -130,6 +130,18 @@ def file_digest(path: str | os.PathLike[str]) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def check_version(values: Mapping[str, Any], known: int) -> None:
+    """Raises UserError where the `version` of a file's record is none, or newer than the `known` one.
+
+    A record without one is older than versions are.
+    """
+    version = values.get("version", known)
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise UserError(f"a version of {short_repr(version)}; expected a whole number from 1 on")
+    if version > known:
+        raise UserError(f"version {version} is newer than what this release reads, {known}: update the project")
 
 
 def could_be_name(text: str) -> bool:

@@ -155,6 +155,16 @@ def test_saved_poses_of_a_video(attempt, place, content):
 
 
 @given(content=changed_tree(TRACKS))
+def test_saved_poses_of_tracks(attempt, place, content):
+    attempt("--pose-file", draw_saved, write(place / "poses.json", content))
+
+
+@given(content=changed_tree({"frame": 7, "image": TRACKS["images"][0], "annotations": TRACKS["annotations"]}))
+def test_saved_poses_of_tracks_frame_by_frame(attempt, place, content):
+    attempt("--pose-file", draw_saved, write(place / "poses.jsonl", content))
+
+
+@given(content=changed_tree(TRACKS))
 def test_tracks(attempt, place, content):
     path = write(place / "tracks.json", content)
     attempt("tracks", read_frames, path, POSETRACK18)

@@ -7,6 +7,7 @@ COCO, NMS = ("tests/evaluation/test_coco_evaluator.py",), ("tests/core/test_nms.
 HEATMAP, INFERENCE = ("tests/core/test_heatmap.py",), ("tests/models/test_paddle_network.py",)
 PREDICTOR, REPORT = ("tests/core/test_predictor.py",), ("tests/evaluation/test_report.py",)
 EXPORT, ONNX = ("tests/deploy/test_onnx_export.py",), ("tests/deploy/test_onnx_predictor.py",)
+WRITTEN = ("tests/test_draw_written.py",)
 
 RESULTS = (
     # -- heatmaps to joints --------------------------------------------------------------------------------------------
@@ -154,5 +155,22 @@ RESULTS = (
     Mutant(
         "smoothing-cutoff-halved", "lib/tracking/smoothing.py", "the one-euro filter smooths with half its cutoff",
         "rate / (2 * np.pi * cutoff)", "rate / (np.pi * cutoff)", ("tests/tracking/test_smoothing.py",),
+    ),
+    # -- written files -------------------------------------------------------------------------------------------------
+    Mutant(
+        "newer-version-read", "lib/utils/files.py", "a file of a newer version is read as if it were ours",
+        "if version > known:", "if version > known + 1:", WRITTEN,
+    ),
+    Mutant(
+        "tracked-persons-unsmoothed", "lib/tracking/track_results.py", "a tracked line has other joints twice",
+        "replace(tracked, keypoints=joints)", "replace(tracked, keypoints=joints[::-1] + 1)", WRITTEN,
+    ),
+    Mutant(
+        "hidden-joints-drawn", "lib/inference/results/posetrack_poses.py", "joints that are not shown stand at 0, 0",
+        "if seen else [None, None, 0]", "if seen else [x, y, score]", WRITTEN,
+    ),
+    Mutant(
+        "posetrack-places", "lib/inference/results/posetrack_poses.py", "PoseTrack18's places are taken in order",
+        "[joints[place] for place in POSETRACK18.indices]", "joints[:15]", WRITTEN,
     ),
 )

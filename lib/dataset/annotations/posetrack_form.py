@@ -30,6 +30,7 @@ PLACES = (
     "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
     "right_ankle",
 )  # fmt: skip
+FORM_VERSION = 1  # of docs/schemas/tracks.schema.json; docs/files.md says when it changes
 HEAD_SHARE = 0.6  # of the head box's diagonal: the benchmark's head size, as in MPII's PCKh
 
 
@@ -186,7 +187,7 @@ def write_form(
     names = place_names(skeleton)
     category["skeleton"] = [[names.index(end) + 1 for end in limb] for limb in skeleton.limbs]
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        file.write('{"categories": ' + json.dumps([category]) + ',\n"images": [')
+        file.write(f'{{"version": {FORM_VERSION}, "categories": {json.dumps([category])},\n"images": [')
         _write_list(file, (record["image"] for record in read_records()))
         file.write('],\n"annotations": [')
         _write_list(file, itertools.chain.from_iterable(record["annotations"] for record in read_records()))

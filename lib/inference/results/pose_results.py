@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ...core.poses import Poses
     from ...utils.media import Frame, Video
 
+FILES_VERSION = 1  # of docs/schemas/pictures and video-frame; docs/files.md says when it changes
 QUIT_KEYS = frozenset((ord("q"), 27))  # 27: Escape
 
 
@@ -45,10 +47,13 @@ class ResultSettings:
 
 
 def person_entries(frame: Frame, poses: Poses, settings: ResultSettings) -> list[dict[str, Any]]:
-    """One entry a person, in COCO's result form; its score is that of the box times the mean of the sure joints'."""
+    """One entry a person, in COCO's result form; its score is that of the box times the mean of the sure joints'.
+
+    People who are tracked also have a track_id.
+    """
     entries = []
-    for box, box_score, joints, values in zip(
-        poses.boxes, poses.box_scores, poses.keypoints, poses.scores, strict=True
+    for box, box_score, joints, values, identity in zip(
+        poses.boxes, poses.box_scores, poses.keypoints, poses.scores, poses.identities.tolist(), strict=True
     ):
         sure = values[values > settings.sure]
         entries.append({
@@ -59,8 +64,15 @@ def person_entries(frame: Frame, poses: Poses, settings: ResultSettings) -> list
             "bbox": box.tolist(),
             "bbox_score": float(box_score),
             "joint_names": list(settings.skeleton.joints),
+            **({"track_id": identity} if identity else {}),
         })  # fmt: skip
     return entries
+
+
+def frame_line(number: int, seconds: float, entries: Sequence[Mapping[str, Any]], **more: Any) -> str:
+    """A video's line of a frame: its number from 0, its time and its people's entries; more: keys besides."""
+    line = {"version": FILES_VERSION, "frame": number, "seconds": round(seconds, 3), "persons": entries, **more}
+    return json.dumps(without_nan(line)) + "\n"
 
 
 def drawn_pictures(frame: Frame, poses: Poses, settings: ResultSettings) -> dict[str, np.ndarray]:
@@ -80,12 +92,15 @@ def write_picture_results(
     entries: list[dict[str, Any]],
     folder: Path,
 ) -> list[Path]:
-    """Writes <name>_pose.json and <name>_<kind>.jpg of {kind: picture}; returns the paths."""
+    """Writes <name>_pose.json and <name>_<kind>.jpg of {kind: picture}; returns the paths.
+
+    COCO's result form is a list, so that the version stands in each entry.
+    """
     paths = {kind: folder / f"{name}_{kind}.jpg" for kind in pictures}
     for kind, path in paths.items():
         write_picture(pictures[kind], path)
     joints_file = folder / f"{name}_pose.json"
-    write_json(entries, joints_file)
+    write_json([{"version": FILES_VERSION, **entry} for entry in entries], joints_file)
     return [*paths.values(), joints_file]
 
 
@@ -124,8 +139,8 @@ class VideoResults(contextlib.ExitStack):
                 self._writers[kind] = self.enter_context(writer)
                 self.notes += filter(None, [self._writers[kind].sound.note])
             self._writers[kind].write(picture, frame.seconds)
-        line = {"frame": frame.number, "seconds": round(frame.seconds, 3), "persons": entries}
-        self._lines.write(json.dumps(without_nan(line)) + "\n")
+        assert frame.number is not None
+        self._lines.write(frame_line(frame.number, frame.seconds, entries))
 
 
 class Window:
