@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.transforms import get_affine_transform
 from .palette import BOX_COLOR, RIM_COLOR, Color, joint_colors, limb_colors
-from .sizes import PersonSizes, extent, sizes_of, text_height
+from .sizes import box_line, extent, sizes_of, text_height
 from .style import PLAIN, DrawStyle
 from .text import draw_label, draw_names, joint_label
 
@@ -65,7 +65,7 @@ def draw_people(
     for row, box in enumerate(boxes):
         color = colors[row] if colors else None
         if style.boxes:
-            _box(image, box, color or BOX_COLOR, sizes_of(sizes[row], keypoints[row][drawn[row]]))
+            _box(image, box, color or BOX_COLOR, box_line(sizes[row]))
         draw_pose(image, keypoints[row], drawn[row], skeleton, color, sizes[row])
     for row, box in enumerate(boxes):  # above all the poses
         if style.names:
@@ -128,8 +128,8 @@ def _dot(image: np.ndarray, center: np.ndarray, radius: float, color: Color) -> 
     cv2.circle(image, _fixed(center), round(radius * 2**FRACTION_BITS), color, -1, cv2.LINE_AA, FRACTION_BITS)
 
 
-def _box(image: np.ndarray, box: np.ndarray, color: Color, sizes: PersonSizes) -> None:
+def _box(image: np.ndarray, box: np.ndarray, color: Color, line: int) -> None:
     x, y, width, height = (round(float(value)) for value in box)
-    if sizes.rim:
-        cv2.rectangle(image, (x, y), (x + width, y + height), RIM_COLOR, sizes.box + 2)
-    cv2.rectangle(image, (x, y), (x + width, y + height), color, sizes.box)
+    if line > 1:
+        cv2.rectangle(image, (x, y), (x + width, y + height), RIM_COLOR, line + 2)
+    cv2.rectangle(image, (x, y), (x + width, y + height), color, line)

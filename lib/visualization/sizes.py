@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-PERSON_PER_LINE = 110  # a person's pixels for each pixel of line width
-PERSON_PER_RADIUS = 75
-PERSON_PER_BOX_LINE = 180
+PERSON_PER_LINE = 85  # a person's pixels for each pixel of line width
+PERSON_PER_RADIUS = 62
+PERSON_PER_BOX_LINE = 200
+SMALL_PERSON = 80  # pixels: up to there the lines of a box are one pixel wide
 SPACING_PER_RADIUS = 2.5  # where joints lie close together, as in a hand, dots do not cover each other
 PICTURE_PER_TEXT = 42  # a picture's longer side over the height of its text: 9 pixels on a screen of 390
 SMALLEST_TEXT = 9  # pixels: the height of a capital letter
@@ -19,12 +20,11 @@ PERSON_PER_NAME = 40
 @dataclass(frozen=True)
 class PersonSizes:
     """In pixels. line: width of a limb; rim: width of the dark edge around limbs and joints; radius: of a joint;
-    box: width of the box's lines; name: height of the joints' names."""
+    name: height of the joints' names."""
 
     line: int
     rim: int
     radius: float
-    box: int
     name: float
 
 
@@ -39,11 +39,15 @@ def sizes_of(person: float, points: np.ndarray) -> PersonSizes:
     width = max(1, round(line))
     return PersonSizes(
         line=width,
-        rim=max(1, round(width / 4)) if line >= 1 else 0,
+        rim=max(1, round(width / 5)) if width > 1 else 0,  # around one pixel it would be most of what is seen
         radius=max(1.0, radius),
-        box=max(1, round(person / PERSON_PER_BOX_LINE)),
         name=max(SMALLEST_TEXT, person / PERSON_PER_NAME),
     )
+
+
+def box_line(person: float) -> int:
+    """Width in pixels of the lines of a box around somebody whose longer side has `person` pixels."""
+    return max(1 if person < SMALL_PERSON else 2, round(person / PERSON_PER_BOX_LINE))
 
 
 def extent(points: np.ndarray) -> float:

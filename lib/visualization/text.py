@@ -43,7 +43,7 @@ def draw_outlined(image: np.ndarray, text: str, base: tuple[int, int], height: f
     width, below = text_size(text, height)
     rim = max(1, round(height / 9))
     left = min(max(base[0], rim), max(image.shape[1] - width - rim, 0))
-    bottom = min(max(base[1], round(height) + rim), max(image.shape[0] - below - rim, 0))
+    bottom = min(max(base[1], round(height) + _stroke(height) + rim), max(image.shape[0] - below - rim, 0))
     for right, down in ((-1, -1), (-1, 1), (1, -1), (1, 1), (-1, 0), (1, 0), (0, -1), (0, 1)):
         draw_text(image, text, (left + right * rim, bottom + down * rim), height, RIM_COLOR)  # bolder text is wider
     draw_text(image, text, (left, bottom), height, WHITE)

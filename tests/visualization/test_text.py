@@ -43,6 +43,6 @@ def test_names_of_joints_in_one_place_do_not_cover_each_other():
     def ink(names):
         image = np.full((120, 200, 3), 90, np.uint8)
         draw_names(image, names, np.full((len(names), 2), 60.0), 5, 10)
-        return (image == 255).all(axis=2).sum()
+        return (image > 180).all(axis=2).sum()
 
     assert ink(["nose"] * 3) > 2.5 * ink(["nose"])
