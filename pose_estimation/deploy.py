@@ -18,6 +18,7 @@ from lib.utils.files import could_be_name
 from lib.utils.media import Found, find_media
 from lib.utils.parser import OneLineParser, count, number, positive
 from lib.utils.runtime import make_logger, run_script
+from lib.visualization.style import style_of
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -86,7 +87,7 @@ def main() -> None:
     )  # fmt: skip
     find_people = find_people_by(arguments, arguments.provider)
     if arguments.track:
-        about = (predictor.skeleton, arguments.output, make_logger(), extra_settings(arguments))
+        about = (predictor.skeleton, arguments.output, make_logger(), extra_settings(arguments), style_of(arguments))
         tracking, lines = TrackApp(predictor, find_people, *about), (*predictor.lines, find_people.line)
         run_tracking(tracking, lines, arguments.img, TrackerSettings(), detect_every=arguments.detect_every)
         return

@@ -14,6 +14,7 @@ from lib.utils.errors import ItemError, UserError
 from lib.utils.media import find_media, is_video, refuse_replacing, result_names
 from lib.utils.parser import OneLineParser, number
 from lib.utils.runtime import make_folder, make_logger, run_script
+from lib.visualization.style import add_style_options, style_of
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -29,6 +30,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--kpt-thr", type=number, default=0.2, metavar="SCORE", help=about)
     about = "minimum person score to draw (default %(default)s)"
     parser.add_argument("--person-thr", type=number, default=0.0, metavar="SCORE", help=about)
+    add_style_options(parser)
     about = "the skeleton, if the file does not name its joints: coco, mpii, or a JSON file"
     parser.add_argument("--dataset", metavar="NAME", help=about)
     about = "where <name>_pose.jpg and .mp4 go (default %(default)s)"
@@ -56,7 +58,8 @@ def main() -> None:
     for path in paths:
         try:
             saved = of_all or read(pose_file_of(path, names[path], poses))
-            log.info(f"=> saving {draw_file(path, folder / f'{names[path]}_pose', saved, arguments.kpt_thr)}")
+            target = folder / f"{names[path]}_pose"
+            log.info(f"=> saving {draw_file(path, target, saved, arguments.kpt_thr, style_of(arguments))}")
             problems += filter(None, [] if of_all else [saved.warning()])
         except (UserError, ItemError) as error:
             if len(paths) == 1:

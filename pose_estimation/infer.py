@@ -14,6 +14,7 @@ from lib.tracking.track_app import TrackApp, run_tracking
 from lib.tracking.tracker import TrackerSettings
 from lib.utils.media import Found, find_media
 from lib.utils.runtime import make_logger, run_script
+from lib.visualization.style import style_of
 from lib.zoo.experiment import choose_defaults, experiment_of
 from lib.zoo.index import DEFAULT_NETWORK
 
@@ -45,7 +46,7 @@ def main() -> None:
     find_people = find_people_by(arguments, detector_provider(config))
     run, lines = open_network(config, gpu_asked=arguments.gpus is not None)
     if arguments.track:
-        about = (config.skeleton, arguments.output, make_logger(), extra_settings(arguments))
+        about = (config.skeleton, arguments.output, make_logger(), extra_settings(arguments), style_of(arguments))
         tracking = TrackApp(build_predictor(config, run), find_people, *about)
         lines = [*lines, find_people.line]
         run_tracking(tracking, lines, arguments.img_file, TrackerSettings(), detect_every=arguments.detect_every)

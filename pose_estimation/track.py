@@ -16,6 +16,7 @@ from lib.tracking.track_app import TrackApp, run_tracking
 from lib.utils.errors import UserError
 from lib.utils.parser import OneLineParser, count
 from lib.utils.runtime import make_logger, run_script
+from lib.visualization.style import add_style_options, style_of
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -33,6 +34,7 @@ def parse_arguments() -> argparse.Namespace:
     about = "persons per batch"
     parser.add_argument("--batch_size", "--batch-size", type=count, metavar="N", help=about)
     parser.add_argument("--output", metavar="DIR", default="output/track", help="for results (default %(default)s)")
+    add_style_options(parser)
     add_extra_options(parser)
     add_box_options(parser)
     add_tracker_options(parser)
@@ -74,7 +76,8 @@ def main() -> None:
     settings = tracker_settings(arguments)
     predictor, skeleton, lines, provider = open_predictor(arguments)
     find_people = find_people_by(arguments, provider)
-    app = TrackApp(predictor, find_people, skeleton, arguments.output, make_logger(), extra_settings(arguments))
+    about = (skeleton, arguments.output, make_logger(), extra_settings(arguments), style_of(arguments))
+    app = TrackApp(predictor, find_people, *about)
     options = {"make_smoother": smoother_maker(arguments), "trail": arguments.trail}
     options["detect_every"] = arguments.detect_every or 1
     run_tracking(app, (*lines, find_people.line), arguments.video, settings, **options)

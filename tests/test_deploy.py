@@ -66,6 +66,16 @@ def test_the_models_own_word_is_enough(deploy, tmp_path):
     assert cv2.imread(str(tmp_path / "out" / "spots_pose.jpg")).shape == (200, 300, 3)
 
 
+def test_boxes_can_be_left_out_and_names_written(deploy, tmp_path):
+    def drawn(*words):
+        assert deploy("--bbox", 20, 30, 90, 100, *words)[0] == 0
+        return cv2.imread(str(tmp_path / "out" / "spots_pose.jpg")).astype(int)
+
+    usual, no_boxes, names = drawn(), drawn("--no-boxes"), drawn("--names")
+    assert usual[40:120, 20].min() > 200 > no_boxes[40:120, 20].min()  # the box's left line
+    assert (np.abs(names - usual).max(axis=2) > 60).sum() > 100
+
+
 def test_the_command_of_the_readme_runs(deploy, tmp_path):
     code, out, err = deploy("--type", "ONNX", *EXAMPLE_SIZE)
     assert (code, err) == (0, "") and "input 656x384 (width x height)" in out

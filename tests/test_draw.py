@@ -10,6 +10,7 @@ from clips import write_video
 from lib.core.skeletons import COCO
 from lib.utils.media import VideoFile
 from lib.visualization.poses import draw_people, draw_pose
+from lib.visualization.style import DrawStyle
 
 JOINTS = np.column_stack([np.linspace(20, 180, 17), np.linspace(30, 120, 17), np.linspace(0.1, 0.9, 17)])
 BOX = [10, 20, 180, 110]
@@ -57,6 +58,27 @@ def test_a_box_is_drawn_where_one_was_saved_and_people_below_the_threshold_are_n
     expected = draw_people(blank(), np.array([BOX]), JOINTS[None, :, :2], JOINTS[None, :, 2] >= 0.2, COCO)
     assert "=> 1 person from" in out and "left out: 1 below the score 0.3" in out
     np.testing.assert_array_equal(picture, as_jpeg(expected))
+
+
+@pytest.mark.parametrize(
+    ("words", "style"),
+    [
+        (("--no-boxes",), DrawStyle(boxes=False)), (("--names",), DrawStyle(names=True)),
+        (("--no-boxes", "--names"), DrawStyle(boxes=False, names=True)),
+    ],
+)  # fmt: skip
+def test_boxes_can_be_left_out_and_names_written(draw, words, style):
+    picture, code, _ = draw([entry(bbox=BOX)], *words)
+    about = (np.array([BOX]), JOINTS[None, :, :2], JOINTS[None, :, 2] >= 0.2, COCO)
+    assert code == 0
+    np.testing.assert_array_equal(picture, as_jpeg(draw_people(blank(), *about, style)))
+    assert (picture != as_jpeg(draw_people(blank(), *about))).any()
+
+
+def test_names_are_written_where_no_box_was_saved(draw):
+    picture, _, _ = draw([entry()], "--names")
+    without = draw_pose(blank(), JOINTS[:, :2], JOINTS[:, 2] >= 0.2, COCO)
+    assert (np.abs(picture.astype(int) - as_jpeg(without)) > 60).any()
 
 
 def test_joints_saved_as_null_are_not_drawn(draw):

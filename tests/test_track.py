@@ -96,6 +96,20 @@ def test_a_video_becomes_a_video_lines_and_posetracks_form(root, tmp_path, model
     assert crops == [f"walk_{number:06d}_track1.jpg" for number in range(10)]
 
 
+@pytest.mark.parametrize("script", ["track.py", "deploy.py"])
+def test_boxes_of_tracked_people_can_be_left_out(root, tmp_path, model, boxes, script):
+    clip, detections = write_clip(tmp_path / "walk.mp4", [60, 60]), boxes([(0, 60), (1, 60)])
+    own = ("--video", clip) if script == "track.py" else ("--img", clip, "--track")
+    lines = []
+    for style in ((), ("--no-boxes", "--names")):
+        words = ("--model", model, "--boxes", detections, "--output", tmp_path / "out", *style)
+        process = track(root, *own, *words, script=script)
+        assert process.returncode == 0, process.stderr
+        image = cv2.VideoCapture(str(tmp_path / "out" / "walk_track.mp4")).read()[1].astype(int)
+        lines.append(np.abs(image - draw_frame(60))[45:80, 58:63].max(axis=(1, 2)).min())
+    assert lines[0] > 60 > lines[1]  # from top to bottom the box's left line is in the first one only
+
+
 def test_between_detections_people_are_followed_by_flow(root, tmp_path, model, boxes):
     clip = write_clip(tmp_path / "walk.mp4", range(20, 80, 6))
     detections = boxes([(frame, 20 + 6 * frame) for frame in range(10)])

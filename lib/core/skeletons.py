@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .sides import base_name, name_pairs
+from .sides import base_name, left_and_right, name_pairs
 
 
 def mirrored_name(name: str) -> str:
@@ -73,6 +73,18 @@ class Skeleton:
         """((index, mirrored index), ...): the first joint of each pair in joint order first."""
         pairs = name_pairs(self.joints) if self.mirror_pairs is None else self.mirror_pairs
         return tuple(sorted({tuple(sorted(self.indices_of(pair))) for pair in pairs}))
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """K sides of the joints: left, right, or '' for a joint that is in no mirror pair.
+
+        The pairs decide. Which joint of a pair is the left one, the names say; where they do not, it is the first.
+        """
+        sides = dict.fromkeys(self.joints, "")
+        for pair in name_pairs(self.joints) if self.mirror_pairs is None else self.mirror_pairs:
+            left, right = left_and_right(*pair) or pair
+            sides[left], sides[right] = "left", "right"
+        return tuple(sides[name] for name in self.joints)
 
     @property
     def limb_indices(self) -> tuple:

@@ -77,7 +77,8 @@ class ModelMetadata:
         """The metadata as text for `from_json`; pairs that follow from the joints' names are written out for others."""
         values, joints = asdict(self), self.skeleton.joints
         pairs = [(joints[first], joints[second]) for first, second in self.skeleton.flip_pairs]
-        values["skeleton"]["mirror_pairs"] = pairs
+        if self.skeleton.mirror_pairs is None:  # given ones keep their order: the left joint may stand first
+            values["skeleton"]["mirror_pairs"] = pairs
         return json.dumps({"version": METADATA_VERSION, **values})
 
 

@@ -1,4 +1,4 @@
-"""One dict of results for people and machines: log lines, the markdown table, results.json, pred.mat, curves."""
+"""One dict of results for people and machines: log lines, the markdown table, results.json, pred.mat."""
 from __future__ import annotations
 
 import logging
@@ -148,41 +148,6 @@ def read_scores(path: str | os.PathLike[str], shape: tuple[int, ...]) -> np.ndar
     """The joints' scores (N, K) beside the predictions of a pred.mat; None where there are none of this shape."""
     scores = read_mat(path).get("scores")
     return scores.astype(np.float64) if scores is not None and scores.shape == shape else None
-
-
-def draw_curves(
-    history: Sequence[Mapping[str, Any]], path: str | os.PathLike[str], primary_metric: str = "Mean"
-) -> None:
-    """Losses, heatmap accuracy and the evaluator's figures over the epochs as a picture.
-
-    history: the run's list of epoch dicts; primary_metric: which of the figures is drawn thick.
-    """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    epochs = [row["epoch"] for row in history]
-    figure, axes = plt.subplots(1, 3, figsize=(15, 4.2), layout="constrained")
-    for axis, name, label in ((axes[0], "loss", "loss"), (axes[1], "accuracy", "heatmap accuracy")):
-        for part in ("train", "valid"):
-            axis.plot(epochs, [row[f"{part}_{name}"] for row in history], label=part, marker=".")
-        axis.set(xlabel="epoch", ylabel=label)
-        axis.legend()
-    axes[0].set_yscale("log")
-    highest = 100 if primary_metric != "AP" else 1  # AP is a share, PCK a percentage
-    for name in history[-1]["results"]:
-        if not name.startswith("true_") and name != "EPE":  # pixels do not go on an axis of percentages
-            values = [row["results"].get(name) for row in history]
-            axes[2].plot(epochs, values, label=name, linewidth=2.5 if name == primary_metric else 1)
-    axes[2].set(xlabel="epoch", ylabel="AP and AR" if highest == 1 else "PCK (%)", ylim=(0, highest))
-    axes[2].legend(ncols=2, fontsize="small")
-    for axis in axes:
-        axis.grid(alpha=0.3)
-        axis.xaxis.get_major_locator().set_params(integer=True)  # there is no epoch 2.5
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=100)
-    plt.close(figure)
 
 
 def describe_run(device: str) -> dict[str, Any]:

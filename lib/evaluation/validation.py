@@ -18,7 +18,7 @@ from ..core.predictor import Measured, predict_heatmaps
 from ..core.transforms import transform_preds
 from ..utils.errors import RunError, explaining_memory
 from ..utils.progress import progress_bar
-from ..visualization.poses import save_debug_images
+from ..visualization.grids import save_debug_images
 from .report import AverageMeter, validation_line
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ from ..utils.pipeline import ahead
 from ..utils.progress import progress_bar
 from ..utils.runtime import make_folder
 from ..utils.stop import StopSignals
+from ..visualization.style import add_style_options, style_of
 from .batches import in_groups
 from .person_boxes import add_box_options
 from .remarks import DepthWatch, ScoreWatch
@@ -54,6 +55,7 @@ def add_result_options(parser: argparse.ArgumentParser, output: str) -> None:
     add_box_options(parser)
     about = "minimum keypoint score to draw (default %(default)s)"
     parser.add_argument("--kpt-thr", type=number, default=0.2, metavar="SCORE", help=about)
+    add_style_options(parser)
     parser.add_argument("--output", metavar="DIR", default=output, help="where the results go (default %(default)s)")
     parser.add_argument("--save-heatmaps", action="store_true", help="also save the heatmaps drawn over the image")
     add_extra_options(parser)
@@ -66,7 +68,7 @@ def settings_of(arguments: argparse.Namespace, skeleton: Skeleton, **values: Any
         raise UserError("--detect-every requires --track: without it nobody is followed between the frames")
     return ResultSettings(
         Path(arguments.output), skeleton, arguments.kpt_thr, save_heatmaps=arguments.save_heatmaps,
-        extra=extra_settings(arguments), **values,
+        extra=extra_settings(arguments), style=style_of(arguments), **values,
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from ..utils.pipeline import ahead
 from ..utils.progress import progress_bar
 from ..utils.runtime import make_folder
 from ..utils.stop import StopSignals, stopped
+from ..visualization.style import PLAIN, DrawStyle
 from ..visualization.tracks import TRAIL_LENGTH, TrackDrawing
 from .frames import frame_of, open_clip, pictures_and_size
 from .similarity import tracking_sigmas
@@ -45,13 +46,14 @@ class TrackApp:
     """Follows the people of clips and saves what comes of it.
 
     find_people: a PeopleFinder; skeleton: the predictor's; folder: where the results go; log: a logger; extra: see
-    extra_results.
+    extra_results; style: what is drawn besides joints and limbs.
     """
 
     def __init__(
         self, predictor: PosePredictor, find_people: PeopleFinder, skeleton: Skeleton, folder: str | os.PathLike[str],
-        log: logging.Logger, extra: ExtraSettings | None = None,
+        log: logging.Logger, extra: ExtraSettings | None = None, style: DrawStyle = PLAIN,
     ) -> None:
+        self.style = style
         self.extra = extra or ExtraSettings()
         self._extras: ExtraResults
         self.predictor, self.find_people, self.skeleton = predictor, find_people, skeleton
@@ -88,7 +90,7 @@ class TrackApp:
             self.clock.begin()
             tracker = PoseTracker(tracking_sigmas(self.skeleton), settings)
             smoother = make_smoother(clip.rate) if make_smoother else None
-            drawing = TrackDrawing(self.skeleton, trail)
+            drawing = TrackDrawing(self.skeleton, trail, self.style)
             table = paths["jsonl"].with_suffix(".csv").name
             inputs = (None if isinstance(source, Stream) else path, self.find_people.path)
             self._extras = ExtraResults(self.extra, self.folder, table, self.skeleton, inputs)

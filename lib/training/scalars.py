@@ -13,7 +13,7 @@ from ..config.schema import Config
 from ..core.transforms import affine_transform, get_affine_transform
 from ..dataset.joints_dataset import JointsDataset
 from ..evaluation.evaluators import PCKEvaluator
-from ..visualization.poses import pose_grid
+from ..visualization.grids import pose_grid
 
 GRID_PERSONS = 16
 SETTINGS = ("DATASET", "MODEL", "LOSS", "TRAIN", "TEST")  # sections that are a run's hyperparameters

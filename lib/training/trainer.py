@@ -19,7 +19,7 @@ import paddle
 from ..dataset.joints_dataset import JointsDataset
 from ..dataset.loader import BatchLoader
 from ..evaluation.evaluators import Evaluator
-from ..evaluation.report import AverageMeter, draw_curves, picture_names, table_lines, train_line
+from ..evaluation.report import AverageMeter, picture_names, table_lines, train_line
 from ..evaluation.validation import ValidationSettings, validate
 from ..models.paddle_network import PaddleRun, build_target
 from ..utils.errors import RunError, explaining_memory
@@ -27,7 +27,8 @@ from ..utils.files import write_json
 from ..utils.progress import progress_bar
 from ..utils.runtime import LOGGER_NAME
 from ..utils.stop import StopSignals, stopped
-from ..visualization.poses import save_debug_images
+from ..visualization.curves import draw_curves
+from ..visualization.grids import save_debug_images
 from .checkpoint import BEST_NAME, FINAL_NAME, save_atomically, save_checkpoint
 from .train_step import StepRecord, TrainStep, read_records
 

@@ -1,65 +1,104 @@
-"""Drawing: joints, limbs and heatmaps on pictures, and the grids of the DEBUG flags."""
+"""Drawing people: joints, limbs, boxes and heatmaps on a picture."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from ..core.heatmap import get_max_preds
-from ..core.sides import side_of
 from ..core.transforms import get_affine_transform
+from .palette import BOX_COLOR, RIM_COLOR, Color, joint_colors, limb_colors
+from .sizes import box_line, extent, sizes_of, text_height
+from .style import PLAIN, DrawStyle
+from .text import draw_label, draw_names, joint_label
 
 if TYPE_CHECKING:
-    from ..config.schema import DebugConfig
     from ..core.poses import PersonHeatmaps
     from ..core.skeletons import Skeleton
 
-LEFT_COLOR, RIGHT_COLOR, MIDDLE_COLOR = (230, 150, 40), (60, 90, 240), (80, 200, 120)  # BGR
-BOX_COLOR = (255, 255, 255)
-GRID_COLUMNS = 8
-CROP_SIDE, HEATMAP_SIDE = 192, 64  # smaller ones are enlarged to about this many pixels in the grids
-
-
-def side_color(name: str) -> tuple[int, int, int]:
-    """BGR colour of a joint or limb end by its side: blue for left, red for right, green for the middle."""
-    return {"left": LEFT_COLOR, "right": RIGHT_COLOR}.get(side_of(name), MIDDLE_COLOR)
+FRACTION_BITS = 4  # of OpenCV's coordinates: dots and lines lie at parts of a pixel
+FARTHEST = 1e5  # pixels: OpenCV's coordinates are whole numbers of 32 bits
 
 
 def draw_pose(
-    image: np.ndarray, joints: np.ndarray, drawn: np.ndarray, skeleton: Skeleton, one_color: Sequence[int] | None = None
+    image: np.ndarray, joints: np.ndarray, drawn: np.ndarray, skeleton: Skeleton, one_color: Color | None = None,
+    size: float | None = None,
 ) -> np.ndarray:
     """Draws one person's joints and limbs into `image` (H, W, 3) uint8 BGR, in place, and returns it.
 
     joints: (K, 2) pixels; drawn: (K,) which joints to draw; a limb needs both its ends. one_color: BGR, of everything,
-    in place of the sides' colours.
+    in place of the sides' colours. size: the person's longer side in pixels, which decides the width of the lines;
+    None: that of the joints that are drawn.
     """
-    thickness = max(1, round(min(image.shape[:2]) / 150))
-    points = [tuple(round(value) for value in joint.tolist()) if show else None
-              for joint, show in zip(np.asarray(joints, float), drawn, strict=True)]  # fmt: skip
-    for first, second in skeleton.limb_indices:
-        if points[first] and points[second]:
-            ends = skeleton.joints[first], skeleton.joints[second]
-            color = next((side_color(end) for end in ends[::-1] if side_color(end) != MIDDLE_COLOR), MIDDLE_COLOR)
-            cv2.line(image, points[first], points[second], one_color or color, thickness, cv2.LINE_AA)
-    for name, point in zip(skeleton.joints, points, strict=True):
-        if point:
-            cv2.circle(image, point, thickness + 1, one_color or side_color(name), -1, cv2.LINE_AA)
+    points, drawn = np.clip(np.asarray(joints, float), -FARTHEST, FARTHEST), np.asarray(drawn, bool)
+    sizes = sizes_of(extent(points[drawn]) if size is None else size, points[drawn])
+    limbs = [
+        (points[list(ends)], one_color or color)
+        for ends, color in zip(skeleton.limb_indices, limb_colors(skeleton), strict=True)
+        if drawn[list(ends)].all()
+    ]
+    dots = [(points[row], one_color or color) for row, color in enumerate(joint_colors(skeleton)) if drawn[row]]
+    if sizes.rim:
+        for ends, _ in limbs:
+            _line(image, ends, RIM_COLOR, sizes.line + 2 * sizes.rim)
+    for ends, color in limbs:
+        _line(image, ends, color, sizes.line)
+    for point, color in dots:
+        if sizes.rim:
+            _dot(image, point, sizes.radius + sizes.rim, RIM_COLOR)
+        _dot(image, point, sizes.radius, color)
     return image
 
 
 def draw_people(
-    image: np.ndarray, boxes: np.ndarray, keypoints: np.ndarray, drawn: np.ndarray, skeleton: Skeleton
-) -> np.ndarray:
-    """Draws N persons' boxes (N, 4) and poses (N, K, 2) into `image`, in place; drawn (N, K): which joints to draw."""
-    for box, joints, shown in zip(boxes, keypoints, drawn, strict=True):
-        x, y, width, height = (round(value) for value in box.tolist())
-        cv2.rectangle(image, (x, y), (x + width, y + height), BOX_COLOR, 1)
-        draw_pose(image, joints, shown, skeleton)
+    image: np.ndarray, boxes: np.ndarray, keypoints: np.ndarray, drawn: np.ndarray, skeleton: Skeleton,
+    style: DrawStyle = PLAIN, labels: Sequence[str] = (), colors: Sequence[Color] = (),
+) -> np.ndarray:  # fmt: skip
+    """Draws N persons' boxes (N, 4) and poses (N, K, 2) into `image`, in place, and returns it.
+
+    drawn (N, K): which joints to draw; labels: N texts at the boxes' upper left corners, such as scores, or none;
+    colors: N colours of whole persons (BGR), or none for the sides' colours.
+    """
+    sizes = [max(float(box[2:].max()), 1.0) for box in boxes]
+    for row, box in enumerate(boxes):
+        color = colors[row] if colors else None
+        if style.boxes:
+            _box(image, box, color or BOX_COLOR, box_line(sizes[row]))
+        draw_pose(image, keypoints[row], drawn[row], skeleton, color, sizes[row])
+    for row, box in enumerate(boxes):  # above all the poses
+        if style.names:
+            draw_joint_names(image, keypoints[row], drawn[row], skeleton, sizes[row])
+        if labels:
+            corner = round(float(box[0])), round(float(box[1]))
+            height = text_height(image.shape, sizes[row])
+            draw_label(image, labels[row], corner, height, colors[row] if colors else BOX_COLOR)
     return image
+
+
+def box_labels(scores: np.ndarray) -> list[str]:
+    """Texts of box scores (N,), such as 0.87; none at all where no box is a detector's, and all scores are 1."""
+    return [] if (scores == 1).all() else [f"{score:.2f}" for score in scores.tolist()]
+
+
+def draw_joint_names(
+    image: np.ndarray, joints: np.ndarray, drawn: np.ndarray, skeleton: Skeleton, size: float | None = None
+) -> None:
+    """Writes the joints' names beside them, into `image`; the arguments are those of `draw_pose`."""
+    points, rows = np.clip(np.asarray(joints, float), -FARTHEST, FARTHEST), np.flatnonzero(drawn)
+    inside = [row for row in rows if (points[row] >= 0).all() and (points[row] < image.shape[1::-1]).all()]
+    person = extent(points[rows]) if size is None else size
+    sizes = sizes_of(person, points[rows])
+    names = [joint_label(skeleton.joints[row], int(row) + 1) for row in inside]
+    draw_names(image, names, points[inside], sizes.radius + sizes.rim + 3, sizes.name)
+
+
+def draw_joint_numbers(image: np.ndarray, joints: np.ndarray, drawn: np.ndarray, height: float) -> None:
+    """Writes the joints' numbers, from 1 on, beside them; joints (K, 2) pixels, drawn (K,), height of the digits."""
+    rows = np.flatnonzero(drawn)
+    names = [str(row + 1) for row in rows]
+    draw_names(image, names, np.asarray(joints, float)[rows], height / 2, height)
 
 
 def overlay_heatmaps(image: np.ndarray, heatmaps: PersonHeatmaps, unbiased: bool = False) -> np.ndarray:
@@ -76,70 +115,21 @@ def overlay_heatmaps(image: np.ndarray, heatmaps: PersonHeatmaps, unbiased: bool
     return (image * (1 - share) + colored * share).astype(np.uint8)
 
 
-def make_grid(images: Sequence[np.ndarray], columns: int = GRID_COLUMNS, gap: int = 2) -> np.ndarray:
-    """Pictures of one size (h, w, 3) side by side in rows of `columns`."""
-    height, width = images[0].shape[:2]
-    columns = min(columns, len(images))
-    rows = -(-len(images) // columns)
-    grid = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, np.uint8)
-    for index, image in enumerate(images):
-        row, column = divmod(index, columns)
-        top, left = gap + row * (height + gap), gap + column * (width + gap)
-        grid[top : top + height, left : left + width] = image
-    return grid
+def _fixed(point: np.ndarray) -> tuple[int, int]:
+    x, y = (round(float(value) * 2**FRACTION_BITS) for value in point)
+    return x, y
 
 
-def heatmap_grid(crops: np.ndarray, heatmaps: np.ndarray) -> np.ndarray:
-    """Each person's crop, then its K heatmaps coloured over the crop, a row a person."""
-    enlarge = max(1, HEATMAP_SIDE // heatmaps.shape[3])
-    height, width = (side * enlarge for side in heatmaps.shape[2:])
-    cells = []
-    for crop, maps in zip(crops, heatmaps, strict=True):
-        small = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)
-        cells.append(small)
-        for heatmap in maps:
-            values = (np.clip(heatmap, 0, 1) * 255).astype(np.uint8).repeat(enlarge, axis=0).repeat(enlarge, axis=1)
-            colored = cv2.applyColorMap(values, cv2.COLORMAP_JET)
-            cells.append((colored * 0.7 + small * 0.3).astype(np.uint8))
-    return make_grid(cells, columns=heatmaps.shape[1] + 1)
+def _line(image: np.ndarray, ends: np.ndarray, color: Color, width: int) -> None:
+    cv2.line(image, _fixed(ends[0]), _fixed(ends[1]), color, width, cv2.LINE_AA, FRACTION_BITS)
 
 
-def save_debug_images(
-    debug: DebugConfig, prefix: str | os.PathLike[str], batch: dict[str, np.ndarray], target: np.ndarray,
-    heatmaps: np.ndarray, skeleton: Skeleton,
-) -> None:
-    """Saves the grids that the four DEBUG flags ask for: {prefix}_gt, _pred, _hm_gt and _hm_pred .jpg.
-
-    batch: of JointsDataset.collate; target, heatmaps: (N, K, H, W) numpy; skeleton: of the K joints.
-    """
-    crops = batch["crop"]
-    stride = crops.shape[2] / heatmaps.shape[3]
-    seen = batch["target_weight"][..., 0] > 0
-    pictures = {}
-    if debug.save_batch_images_gt:
-        pictures["gt"] = pose_grid(crops, batch["joints"], seen, skeleton)
-    if debug.save_batch_images_pred:
-        coords, maxvals = get_max_preds(heatmaps)
-        pictures["pred"] = pose_grid(crops, coords * stride, maxvals[..., 0] > 0, skeleton)
-    if debug.save_heatmaps_gt:
-        pictures["hm_gt"] = heatmap_grid(crops, target)
-    if debug.save_heatmaps_pred:
-        pictures["hm_pred"] = heatmap_grid(crops, heatmaps)
-    for name, picture in pictures.items():
-        cv2.imwrite(f"{prefix}_{name}.jpg", picture)
+def _dot(image: np.ndarray, center: np.ndarray, radius: float, color: Color) -> None:
+    cv2.circle(image, _fixed(center), round(radius * 2**FRACTION_BITS), color, -1, cv2.LINE_AA, FRACTION_BITS)
 
 
-def pose_grid(
-    crops: np.ndarray, joints: np.ndarray, drawn: np.ndarray, skeleton: Skeleton, captions: Sequence[str] | None = None
-) -> np.ndarray:
-    """Crops (N, h, w, 3) with their poses, side by side; joints (N, K, 2) crop pixels, drawn (N, K), N captions."""
-    enlarge = max(1, CROP_SIDE // crops.shape[2])
-    size = crops.shape[2] * enlarge, crops.shape[1] * enlarge
-    cells = [
-        draw_pose(cv2.resize(crop, size), pose * enlarge, shown, skeleton)
-        for crop, pose, shown in zip(crops, joints, drawn, strict=True)
-    ]
-    for cell, caption in zip(cells, captions or (), strict=False):
-        for color, thickness in ((0, 0, 0), 3), ((255, 255, 255), 1):  # white with a black rim, readable on anything
-            cv2.putText(cell, caption, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, color, thickness, cv2.LINE_AA)
-    return make_grid(cells)
+def _box(image: np.ndarray, box: np.ndarray, color: Color, line: int) -> None:
+    x, y, width, height = (round(float(value)) for value in box)
+    if line > 1:
+        cv2.rectangle(image, (x, y), (x + width, y + height), RIM_COLOR, line + 2)
+    cv2.rectangle(image, (x, y), (x + width, y + height), color, line)

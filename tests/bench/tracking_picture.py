@@ -15,8 +15,9 @@ from lib.core.boxes import box_of_joints
 from lib.core.skeletons import MPII
 from lib.tracking.similarity import tracking_sigmas
 from lib.tracking.tracker import PoseTracker
-from lib.visualization.poses import make_grid
-from lib.visualization.tracks import TrackDrawing, identity_color
+from lib.visualization.grids import make_grid
+from lib.visualization.palette import identity_color
+from lib.visualization.tracks import TrackDrawing
 
 WHITE = (255, 255, 255)
 

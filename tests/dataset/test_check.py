@@ -398,4 +398,5 @@ def test_a_picture_that_cannot_be_decoded_is_not_drawn_but_told(planted_mpii, tm
     planted_mpii.picture(1).write_bytes(content)
     drawn, finding = draw_persons(tmp_path / "grid.jpg", check, {0: "1", 1: "2"}, MPII, (64, 64))
     assert drawn == {0: "1"} and finding.count == 1
-    assert picture_size(tmp_path / "grid.jpg") == (196, 196)  # a crop of 192 and its border
+    width, height = picture_size(tmp_path / "grid.jpg")
+    assert width == 320 + 2 * 6 and height > 320 + 2 * 6  # one crop and its border; above it a caption, below a legend

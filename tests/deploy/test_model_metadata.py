@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lib.core.skeletons import COCO, MPII
+from lib.core.skeletons import COCO, MPII, Skeleton
 from lib.deploy.model_metadata import ModelMetadata, from_json
 from lib.utils.errors import UserError
 
@@ -17,6 +17,12 @@ def test_it_reads_back_and_names_the_mirror_pairs_for_other_runtimes(skeleton):
     back = from_json(text)
     assert back.skeleton.flip_pairs == skeleton.flip_pairs and back.skeleton.joints == skeleton.joints
     assert (back.image_size, back.decode, back.unbiased) == ((192, 256), "dark", True)
+
+
+def test_pairs_without_left_and_right_in_their_names_keep_their_order():
+    skeleton = Skeleton("own", ("droit", "gauche"), mirror_pairs=(("gauche", "droit"),))
+    back = from_json(ModelMetadata(skeleton, (64, 64)).to_json()).skeleton
+    assert back.sides == skeleton.sides == ("right", "left")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
-"""Results for people and machines: exact log lines, tables, JSON, pred.mat and the curves."""
+"""Results for people and machines: exact log lines, tables, JSON, pred.mat."""
 
 import json
 import logging
 import math
 from types import SimpleNamespace
 
-import cv2
 import numpy as np
 import pytest
 import scipy.io
@@ -16,7 +15,6 @@ from lib.evaluation import report
 from lib.evaluation.report import (
     AverageMeter,
     describe_run,
-    draw_curves,
     read_predictions,
     report_results,
     table_lines,
@@ -143,20 +141,6 @@ def test_a_file_without_predictions_is_refused_by_name(tmp_path, content, said):
     with pytest.raises(UserError, match=said) as error:
         read_predictions(path)
     assert "pred.mat" in str(error.value)
-
-
-@pytest.mark.parametrize("epochs", [1, 3])
-def test_the_curves_are_a_png(tmp_path, epochs):
-    history = [
-        {"epoch": epoch, "train_loss": 0.1, "valid_loss": 0.2, "train_accuracy": 0.5, "valid_accuracy": 0.4,
-         "results": {**RESULTS, "Ankle": math.nan}}
-        for epoch in range(epochs)
-    ]  # fmt: skip
-    draw_curves(history, tmp_path / "curves.png")
-    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
-    picture = cv2.imread(str(tmp_path / "curves.png"))
-    assert picture.shape[1] > 1000 and picture.std() > 1
-    assert [path.name for path in tmp_path.iterdir()] == ["curves.png"]
 
 
 def test_a_run_is_described_by_its_command_commit_and_versions(monkeypatch):

@@ -2,7 +2,9 @@ import numpy as np
 
 from lib.core.poses import NOBODY, Poses
 from lib.core.skeletons import Skeleton
-from lib.visualization.tracks import TrackDrawing, identity_color
+from lib.visualization.palette import identity_color
+from lib.visualization.style import DrawStyle
+from lib.visualization.tracks import TrackDrawing
 
 PAIR = Skeleton("pair", ("left_hand", "right_hand"), limbs=(("left_hand", "right_hand"),))
 
@@ -18,8 +20,8 @@ def draw(drawing, *people):
 
 
 def test_a_number_has_one_colour_and_neighbours_have_others():
-    colors = [identity_color(number) for number in range(1, 9)]
-    assert len(set(colors)) == 8 and colors == [identity_color(number) for number in range(1, 9)]
+    colors = [identity_color(number) for number in range(1, 22)]
+    assert len(set(colors)) == 21 and colors == [identity_color(number) for number in range(22, 43)]
     for first, second in zip(colors, colors[1:], strict=False):
         assert np.abs(np.subtract(first, second)).max() > 80
 
@@ -49,3 +51,12 @@ def test_without_trails_there_are_none():
     for left in (20, 60):
         picture = draw(drawing, tracked(1, float(left)))
     assert not picture[:, :40].any()
+
+
+def test_without_boxes_the_number_stays():
+    person = tracked(3, 50.0)
+    with_box = draw(TrackDrawing(PAIR), person)
+    without = draw(TrackDrawing(PAIR, style=DrawStyle(boxes=False)), person)
+    color = identity_color(3)
+    assert (with_box[70, 60] == color).all() and not (without[70, 60] == color).all()
+    assert (without[:30] == color).all(axis=2).any()

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...utils.errors import UserError
 from ...utils.image import read_image
+from ...visualization.palette import ERROR_COLORS, WHITE, bgr
 from ...visualization.poses import draw_pose
 from ..error_kinds import ERRORS, KINDS
 from ..predictions import RunPredictions
@@ -18,7 +19,7 @@ from ..predictions import RunPredictions
 MOST = 24
 SIDE = 200  # pixels of the longer side of one crop in the page
 QUALITY = 72
-MARK_COLORS = {1: (0, 159, 230), 2: (0, 94, 213), 3: (167, 121, 204), 4: (85, 85, 85)}  # BGR of the kinds in the plots
+MARK_COLORS = dict(enumerate(map(bgr, ERROR_COLORS), 1))  # as in the plots
 SEED = 0
 
 
@@ -128,7 +129,7 @@ def _drawn(run: RunPredictions, row: int, crop: np.ndarray, scale: float, corner
     for joint, kind in enumerate(run.kinds[row]):
         if kind in MARK_COLORS:
             center = tuple(round(float(value)) for value in joints[joint])
-            cv2.circle(tile, center, 6, (255, 255, 255), 3, cv2.LINE_AA)
+            cv2.circle(tile, center, 6, WHITE, 3, cv2.LINE_AA)
             cv2.circle(tile, center, 6, MARK_COLORS[kind], 2, cv2.LINE_AA)
     return tile
 

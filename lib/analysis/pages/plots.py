@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...visualization.palette import ERROR_COLORS, GOOD_COLOR
+from ...visualization.palette import LINE_COLORS as COLORS
 from ..error_kinds import KINDS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# of Okabe and Ito, told apart by colour-blind readers too
-COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#555555")
-KIND_COLORS = dict(zip(KINDS, ("#c8d7e6", "#e69f00", "#d55e00", "#cc79a7", "#555555"), strict=True))
+KIND_COLORS = dict(zip(KINDS, (GOOD_COLOR, *ERROR_COLORS), strict=True))
 SETTINGS: Any = {
     "svg.hashsalt": "report", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10,
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True, "grid.alpha": 0.3,
@@ -133,7 +133,8 @@ def history_plot(history: Sequence[Mapping[str, Any]], primary: str) -> Figure:
     figure, axes = plt.subplots(1, 2, figsize=(5.6, 2.8), layout="constrained")
     epochs = [row["epoch"] for row in history]
     for number, part in enumerate(("train", "valid")):
-        axes[0].plot(epochs, [row.get(f"{part}_loss") for row in history], label=part, color=COLORS[number])
+        axes[0].plot(epochs, [row.get(f"{part}_loss") for row in history], label=part, color=COLORS[number],
+                     marker=".")  # fmt: skip
     values = [(row.get("results") or {}).get(primary) for row in history]
     axes[1].plot(epochs, [np.nan if value is None else value for value in values], color=COLORS[0], marker=".")
     axes[0].set(xlabel="epoch", ylabel="loss", yscale="log")

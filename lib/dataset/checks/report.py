@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from itertools import chain, zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -11,7 +12,7 @@ import numpy as np
 
 from ...utils.errors import UserError
 from ...utils.runtime import replacing
-from ...visualization.poses import CROP_SIDE, pose_grid
+from ...visualization.grids import captioned_grid
 from ..joints_dataset import JointsDataset, SampleSettings
 from .check import Finding, person_name
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ...core.skeletons import Skeleton
     from .check import Check
 
+DRAWN_SIDE = 320  # pixels of a drawn person's width
 WARNING = "=> WARNING: "  # how lines about a set begin that a check counts as problems
 
 
@@ -74,7 +76,7 @@ def draw_persons(
     path: str | os.PathLike[str], check: Check, captions: Mapping[int, str], skeleton: Skeleton,
     image_size: tuple[int, int],
 ) -> tuple[dict[int, str], Finding]:
-    """Draws persons {row: caption} as crops with joints and limbs into the picture file `path`.
+    """Draws persons {row: caption} as crops with numbered joints into the picture file `path`, with a legend.
 
     image_size: (width, height) of the network's input, for its aspect; the crops are large enough to be looked at.
     Returns {row: caption} of those that were drawn, and a Finding of those whose pictures could not be decoded.
@@ -83,7 +85,7 @@ def draw_persons(
     keep[list(captions)] = True
     samples, drawn, broken = [], {}, []
     if captions:
-        size = CROP_SIDE, round(CROP_SIDE * image_size[1] / image_size[0])
+        size = DRAWN_SIDE, round(DRAWN_SIDE * image_size[1] / image_size[0])
         dataset = JointsDataset(check.persons.choose(keep), skeleton, SampleSettings(size))
         index_of = {int(row): index for index, row in enumerate(np.flatnonzero(keep))}
         for row, caption in captions.items():
@@ -94,7 +96,8 @@ def draw_persons(
                 broken.append(str(error))
     if samples:
         crops, joints, visible = (np.stack([each[key] for each in samples]) for key in ("crop", "joints", "visible"))
-        grid = pose_grid(crops, joints, visible > 0, skeleton, list(drawn.values()))
+        lines = [(caption, Path(check.persons.pictures[row].rpartition("@")[2]).name) for row, caption in drawn.items()]
+        grid = captioned_grid(crops, joints, visible > 0, skeleton, lines)
         with replacing(path) as temporary:
             temporary.write_bytes(cv2.imencode(".jpg", grid)[1].tobytes())
     what = "pictures to draw cannot be decoded"

@@ -13,7 +13,8 @@ from ...utils.errors import ItemError, UserError
 from ...utils.image import read_image
 from ...utils.media import Frame, is_video, open_video, video_writer, write_picture
 from ...utils.progress import progress_bar
-from ...visualization.poses import draw_people, draw_pose
+from ...visualization.poses import draw_joint_names, draw_people, draw_pose
+from ...visualization.style import PLAIN, DrawStyle
 from ...visualization.tracks import TrackDrawing
 from .saved_poses import SavedPerson, SavedPoses
 
@@ -34,13 +35,13 @@ def pose_file_of(source: Path, name: str, folder: Path) -> Path:
 
 
 def draw_saved(
-    frame: Frame, saved: SavedPoses, threshold: float, tracks: TrackDrawing | None = None
+    frame: Frame, saved: SavedPoses, threshold: float, drawing: TrackDrawing | None = None
 ) -> np.ndarray:
     """A copy of the frame's image with its saved persons and their joints with a score of at least `threshold`.
 
-    tracks: what draws the people who are tracked, and remembers their trails; None: without trails.
+    drawing: what draws people who are tracked, remembers their trails and has the style; None: plain, without trails.
     """
-    tracks = tracks or TrackDrawing(saved.skeleton, 0)
+    drawing = drawing or TrackDrawing(saved.skeleton, 0)
     people = saved.of(frame)
     followed = [person for person in people if person.identity is not None and person.box is not None]
     boxes = [person.box for person in followed if person.box is not None]
@@ -49,15 +50,17 @@ def draw_saved(
         points, shown = _shown(followed, threshold, len(saved.skeleton.joints))
         poses = Poses.in_boxes(np.reshape(boxes, (-1, 4)))
         poses.identities[:] = [person.identity for person in followed]
-        image = tracks.draw(image, poses, points, shown)
+        image = drawing.draw(image, poses, points, shown)
     for person in people:
         if person in followed:
             continue
         points, shown = _shown([person], threshold, len(saved.skeleton.joints))
-        if person.box is None:
-            draw_pose(image, points[0], shown[0], saved.skeleton)
-        else:
-            draw_people(image, person.box[None], points, shown, saved.skeleton)
+        if person.box is not None:
+            draw_people(image, person.box[None], points, shown, saved.skeleton, drawing.style)
+            continue
+        draw_pose(image, points[0], shown[0], saved.skeleton)
+        if drawing.style.names:
+            draw_joint_names(image, points[0], shown[0], saved.skeleton)
     return image
 
 
@@ -68,18 +71,21 @@ def _shown(people: Sequence[SavedPerson], threshold: float, count: int) -> tuple
     return np.where(shown[..., None], joints[..., :2], 0), shown
 
 
-def draw_file(path: Path, target: Path, saved: SavedPoses, threshold: float) -> Path:
+def draw_file(
+    path: Path, target: Path, saved: SavedPoses, threshold: float, style: DrawStyle = PLAIN
+) -> Path:
     """Draws one picture to `target`.jpg, or one video to `target`.mp4, and returns that path."""
     if not is_video(path):
         result = target.with_name(f"{target.name}.jpg")
-        write_picture(draw_saved(Frame(read_image(path, use_orientation=True), path), saved, threshold), result)
+        frame = Frame(read_image(path, use_orientation=True), path)
+        write_picture(draw_saved(frame, saved, threshold, TrackDrawing(saved.skeleton, 0, style)), result)
         return result
-    result, tracks = target.with_name(f"{target.name}.mp4"), TrackDrawing(saved.skeleton)
+    result, drawing = target.with_name(f"{target.name}.mp4"), TrackDrawing(saved.skeleton, style=style)
     with closing(open_video(path)) as video, progress_bar(video.count or None, path.name) as bar:
         with video_writer(result, video.rate, video.size, video) as writer:
             while (image := video.read()) is not None:
                 frame = Frame(image, path, video.position - 1, video.seconds)
-                writer.write(draw_saved(frame, saved, threshold, tracks), frame.seconds)
+                writer.write(draw_saved(frame, saved, threshold, drawing), frame.seconds)
                 bar.update()
         if video.missing():
             raise ItemError(video.loss_line())

@@ -17,7 +17,8 @@ from ...core.skeletons import Skeleton
 from ...utils.files import without_nan, write_json
 from ...utils.media import image_id_of, video_writer, write_picture
 from ...utils.runtime import replacing
-from ...visualization.poses import draw_people, overlay_heatmaps
+from ...visualization.poses import box_labels, draw_people, overlay_heatmaps
+from ...visualization.style import DrawStyle
 from .extra_results import ExtraSettings
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class ResultSettings:
 
     folder: where they go; threshold: joints are drawn from this score on; sure: a person's score is the mean of the
     joints above this one; save_heatmaps: an overlay of the heatmaps too; unbiased: see `get_affine_transform`; extra:
-    see extra_results.
+    see extra_results; style: what is drawn besides joints and limbs.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class ResultSettings:
     save_heatmaps: bool = False
     unbiased: bool = False
     extra: ExtraSettings = field(default_factory=ExtraSettings)
+    style: DrawStyle = DrawStyle()
 
 
 def person_entries(frame: Frame, poses: Poses, settings: ResultSettings) -> list[dict[str, Any]]:
@@ -78,7 +80,9 @@ def frame_line(number: int, seconds: float, entries: Sequence[Mapping[str, Any]]
 def drawn_pictures(frame: Frame, poses: Poses, settings: ResultSettings) -> dict[str, np.ndarray]:
     """{"pose": the frame with boxes and poses drawn, "heatmaps": with the heatmaps over it, where they are wanted}."""
     shown = poses.scores >= settings.threshold
-    pictures = {"pose": draw_people(frame.image.copy(), poses.boxes, poses.keypoints, shown, settings.skeleton)}
+    labels = box_labels(poses.box_scores) if settings.style.boxes else ()
+    image, about = frame.image.copy(), (settings.skeleton, settings.style, labels)
+    pictures = {"pose": draw_people(image, poses.boxes, poses.keypoints, shown, *about)}
     if settings.save_heatmaps:
         # of nobody there are no heatmaps
         pictures["heatmaps"] = frame.image if poses.heatmaps is None else overlay_heatmaps(
