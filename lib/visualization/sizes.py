@@ -9,7 +9,7 @@ import numpy as np
 PERSON_PER_LINE = 85  # a person's pixels for each pixel of line width
 PERSON_PER_RADIUS = 62
 PERSON_PER_BOX_LINE = 200
-SMALL_PERSON = 80  # pixels: up to there the lines of a box are one pixel wide
+SMALL_PERSON = 130  # pixels: up to there the lines of a box are one pixel wide
 SPACING_PER_RADIUS = 2.5  # where joints lie close together, as in a hand, dots do not cover each other
 PICTURE_PER_TEXT = 42  # a picture's longer side over the height of its text: 9 pixels on a screen of 390
 SMALLEST_TEXT = 9  # pixels: the height of a capital letter
