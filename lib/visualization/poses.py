@@ -37,20 +37,20 @@ def draw_pose(
     sizes = sizes_of(extent(points[drawn]) if size is None else size, points[drawn])
     places = np.rint(points * 2**FRACTION_BITS).astype(int).tolist()
     limbs = [
-        (places[first], places[second], one_color or color)
+        (places[first], places[second], one_color or color, sizes.limb(points[first], points[second]))
         for (first, second), color in zip(skeleton.limb_indices, limb_colors(skeleton), strict=True)
         if drawn[first] and drawn[second]
     ]
-    dots = [(places[row], one_color or color) for row, color in enumerate(joint_colors(skeleton)) if drawn[row]]
-    if sizes.rim:
-        for start, end, _ in limbs:
-            cv2.line(image, start, end, RIM_COLOR, sizes.line + 2 * sizes.rim, cv2.LINE_AA, FRACTION_BITS)
-    for start, end, color in limbs:
-        cv2.line(image, start, end, color, sizes.line, cv2.LINE_AA, FRACTION_BITS)
-    for center, color in dots:
+    colors = [one_color or color for color, show in zip(joint_colors(skeleton), drawn, strict=True) if show]
+    for start, end, _, width in limbs:
+        if sizes.rim and width > 1:
+            cv2.line(image, start, end, RIM_COLOR, width + 2 * sizes.rim, cv2.LINE_AA, FRACTION_BITS)
+    for start, end, color, width in limbs:
+        cv2.line(image, start, end, color, width, cv2.LINE_AA, FRACTION_BITS)
+    for row, color, radius in zip(np.flatnonzero(drawn), colors, sizes.radii.tolist(), strict=True):
         if sizes.rim:
-            _dot(image, center, sizes.radius + sizes.rim, RIM_COLOR)
-        _dot(image, center, sizes.radius, color)
+            _dot(image, places[row], radius + min(sizes.rim, radius / 2), RIM_COLOR)
+        _dot(image, places[row], radius, color)
     return image
 
 
@@ -93,7 +93,8 @@ def draw_joint_names(
     person = extent(points[rows]) if size is None else size
     sizes = sizes_of(person, points[rows])
     names = [joint_label(skeleton.joints[row], int(row) + 1) for row in inside]
-    draw_names(image, names, points[inside], sizes.radius + sizes.rim + 3, sizes.name)
+    gap = float(sizes.radii.max(initial=0)) + sizes.rim + 3
+    draw_names(image, names, points[inside], gap, sizes.name)
 
 
 def draw_joint_numbers(image: np.ndarray, joints: np.ndarray, drawn: np.ndarray, height: float) -> None:
