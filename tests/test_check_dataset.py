@@ -39,7 +39,8 @@ def test_a_clean_set_is_said_to_be_clean_and_drawn(call, tmp_path):
     assert "=> 8 persons in 8 pictures" in out and "=> 4 persons in 4 pictures" in out
     assert sorted(path.name for path in folder.iterdir()) == ["train.jpg", "train.json", "valid.jpg", "valid.json"]
     grid = cv2.imread(str(folder / "train.jpg"))
-    assert grid.shape == (196, 8 * 194 + 2, 3) and grid.std() > 20  # eight crops of 192 with borders of 2
+    # three crops of 320 in each of three rows, with borders of 6; captions above them and a legend below
+    assert grid.shape[1] == 3 * 326 + 6 and grid.shape[0] > 3 * 326 + 6 and grid.std() > 20
     report = json.loads((folder / "valid.json").read_text())
     assert report["problems"] == [] and report["persons"] == 4 and report["joints"]["thorax"] == 4
     assert list(report["drawn"]["valid.jpg"]) == ["1", "2", "3", "4"]

@@ -24,7 +24,8 @@ WITHOUT_PADDLE = [
     "lib.tracking.similarity", "lib.tracking.smoothing", "lib.tracking.track_app", "lib.tracking.tracker",
     "lib.training.rank_watch", "lib.utils.errors", "lib.utils.files", "lib.utils.image", "lib.utils.parser",
     "lib.utils.pictures.picture_header", "lib.utils.progress", "lib.utils.runtime", "lib.utils.shared_memory",
-    "lib.visualization.poses", "lib.visualization.tracks", "lib.weights.convert", "lib.weights.torch_file",
+    "lib.visualization.curves", "lib.visualization.grids", "lib.visualization.poses", "lib.visualization.tracks",
+    "lib.weights.convert", "lib.weights.torch_file",
     "lib.weights.weight_record", "lib.zoo.experiment", "lib.zoo.fetch", "lib.zoo.index",
 ]  # fmt: skip
 

@@ -32,23 +32,25 @@ def draw_pose(
     in place of the sides' colours. size: the person's longer side in pixels, which decides the width of the lines;
     None: that of the joints that are drawn.
     """
-    points, drawn = np.clip(np.asarray(joints, float), -FARTHEST, FARTHEST), np.asarray(drawn, bool)
+    drawn = np.asarray(drawn, bool)
+    points = np.where(drawn[:, None], np.clip(joints, -FARTHEST, FARTHEST), 0).astype(float)
     sizes = sizes_of(extent(points[drawn]) if size is None else size, points[drawn])
+    places = np.rint(points * 2**FRACTION_BITS).astype(int).tolist()
     limbs = [
-        (points[list(ends)], one_color or color)
-        for ends, color in zip(skeleton.limb_indices, limb_colors(skeleton), strict=True)
-        if drawn[list(ends)].all()
+        (places[first], places[second], one_color or color, sizes.limb(points[first], points[second]))
+        for (first, second), color in zip(skeleton.limb_indices, limb_colors(skeleton), strict=True)
+        if drawn[first] and drawn[second]
     ]
-    dots = [(points[row], one_color or color) for row, color in enumerate(joint_colors(skeleton)) if drawn[row]]
-    if sizes.rim:
-        for ends, _ in limbs:
-            _line(image, ends, RIM_COLOR, sizes.line + 2 * sizes.rim)
-    for ends, color in limbs:
-        _line(image, ends, color, sizes.line)
-    for point, color in dots:
+    colors = [one_color or color for color, show in zip(joint_colors(skeleton), drawn, strict=True) if show]
+    for start, end, _, width in limbs:
+        if sizes.rim and width > 1:
+            cv2.line(image, start, end, RIM_COLOR, width + 2 * sizes.rim, cv2.LINE_AA, FRACTION_BITS)
+    for start, end, color, width in limbs:
+        cv2.line(image, start, end, color, width, cv2.LINE_AA, FRACTION_BITS)
+    for row, color, radius in zip(np.flatnonzero(drawn), colors, sizes.radii.tolist(), strict=True):
         if sizes.rim:
-            _dot(image, point, sizes.radius + sizes.rim, RIM_COLOR)
-        _dot(image, point, sizes.radius, color)
+            _dot(image, places[row], radius + min(sizes.rim, radius / 2), RIM_COLOR)
+        _dot(image, places[row], radius, color)
     return image
 
 
@@ -91,7 +93,8 @@ def draw_joint_names(
     person = extent(points[rows]) if size is None else size
     sizes = sizes_of(person, points[rows])
     names = [joint_label(skeleton.joints[row], int(row) + 1) for row in inside]
-    draw_names(image, names, points[inside], sizes.radius + sizes.rim + 3, sizes.name)
+    gap = float(sizes.radii.max(initial=0)) + sizes.rim + 3
+    draw_names(image, names, points[inside], gap, sizes.name)
 
 
 def draw_joint_numbers(image: np.ndarray, joints: np.ndarray, drawn: np.ndarray, height: float) -> None:
@@ -115,17 +118,8 @@ def overlay_heatmaps(image: np.ndarray, heatmaps: PersonHeatmaps, unbiased: bool
     return (image * (1 - share) + colored * share).astype(np.uint8)
 
 
-def _fixed(point: np.ndarray) -> tuple[int, int]:
-    x, y = (round(float(value) * 2**FRACTION_BITS) for value in point)
-    return x, y
-
-
-def _line(image: np.ndarray, ends: np.ndarray, color: Color, width: int) -> None:
-    cv2.line(image, _fixed(ends[0]), _fixed(ends[1]), color, width, cv2.LINE_AA, FRACTION_BITS)
-
-
-def _dot(image: np.ndarray, center: np.ndarray, radius: float, color: Color) -> None:
-    cv2.circle(image, _fixed(center), round(radius * 2**FRACTION_BITS), color, -1, cv2.LINE_AA, FRACTION_BITS)
+def _dot(image: np.ndarray, center: Sequence[int], radius: float, color: Color) -> None:
+    cv2.circle(image, center, round(radius * 2**FRACTION_BITS), color, -1, cv2.LINE_AA, FRACTION_BITS)
 
 
 def _box(image: np.ndarray, box: np.ndarray, color: Color, line: int) -> None:
