@@ -162,7 +162,7 @@ class TrackApp:
                 seen.people = tracker.update(poses)
             seen.joints, seen.shown = seen.people.keypoints, seen.people.scores >= threshold
             if smoother:
-                seen.joints = smoother.smooth(seen.people.identities, seen.joints, seen.shown, seen.seconds)
+                seen.joints = smoother.smooth(seen.people.track_ids, seen.joints, seen.shown, seen.seconds)
             yield seen
 
     def _result_paths(self, path: Path) -> dict[str, Path]:

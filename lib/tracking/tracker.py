@@ -119,7 +119,7 @@ class PoseTracker:
         rows = np.flatnonzero(shown.sum(axis=1) >= settings.least_joints)
         now = replace(poses, keypoints=keypoints, scores=scores)[rows]
         now = now[self._without_doubles(now)]
-        now = replace(now, identities=self._identities(now))
+        now = replace(now, track_ids=self._identities(now))
         self._queue.appendleft(now)
         return now
 
@@ -159,7 +159,7 @@ class PoseTracker:
             return np.zeros(0, dtype=int), np.zeros((len(now.boxes), 0))
         owners, boxes, keypoints, scores = (
             np.concatenate([getattr(past, name) for past in self._queue])
-            for name in ("identities", "boxes", "keypoints", "scores")
+            for name in ("track_ids", "boxes", "keypoints", "scores")
         )
         if settings.similarity == "box":
             return owners, box_overlaps(now.boxes, boxes)

@@ -42,7 +42,7 @@ class TrackDrawing:
         image = image.copy()
         self._remember(tracked)
         self._draw_trails(image)
-        for identity, box, pose, seen in zip(tracked.identities.tolist(), tracked.boxes, joints, shown, strict=True):
+        for identity, box, pose, seen in zip(tracked.track_ids.tolist(), tracked.boxes, joints, shown, strict=True):
             color = identity_color(identity)
             left, top, width, height = (round(value) for value in box.tolist())
             cv2.rectangle(image, (left, top), (left + width, top + height), color, 1)
@@ -52,7 +52,7 @@ class TrackDrawing:
 
     def _remember(self, tracked: Poses) -> None:
         self._frame += 1
-        for identity, (left, top, width, height) in zip(tracked.identities.tolist(), tracked.boxes, strict=True):
+        for identity, (left, top, width, height) in zip(tracked.track_ids.tolist(), tracked.boxes, strict=True):
             trail = self._trails.setdefault(identity, deque(maxlen=max(self.length, 1)))
             trail.append((self._frame, (round(left + width / 2), round(top + height))))
         oldest = self._frame - self.length
