@@ -85,8 +85,13 @@ def write_picture_results(
     for kind, path in paths.items():
         write_picture(pictures[kind], path)
     joints_file = folder / f"{name}_pose.json"
-    write_json(entries, joints_file)
+    write_entries(entries, joints_file)
     return [*paths.values(), joints_file]
+
+
+def write_entries(entries: list[dict[str, Any]], path: Path) -> None:
+    """Writes the entries of a picture's people as JSON."""
+    write_json(entries, path)
 
 
 class VideoResults(contextlib.ExitStack):

@@ -1,0 +1,35 @@
+"""Errors of the code beneath speak of the scripts' options; from Python they name the arguments."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+
+from ..utils.errors import RunError, UserError
+
+ARGUMENTS = {
+    "--dataset": "skeleton=", "--mean": "mean=", "--std": "std=", "--pixel-scale": "pixel_scale=", "--rgb": "rgb=",
+    "--width": "size=", "--height": "size=", "--provider": "provider=", "--precision": "precision=",
+    "--batch-size": "batch_size=", "--flip-test": "flip_test=", "--model-file": "model=", "--cfg": "cfg=",
+    "--detector-form": "detector=PersonDetector(path, DetectorSettings(form=...)), form",
+    "--detector-size": "detector=PersonDetector(path, DetectorSettings(size=...)), size", "--gpus": "GPUS of cfg=",
+}  # fmt: skip
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z_-]*")
+
+
+def in_arguments(message: str) -> str:
+    """A message with the arguments of Pose in place of the options of the scripts."""
+    return OPTION.sub(lambda option: ARGUMENTS.get(option[0], option[0]), message)
+
+
+@contextlib.contextmanager
+def naming_arguments() -> Iterator[None]:
+    """A block whose UserErrors and RunErrors name the arguments of Pose."""
+    try:
+        yield
+    except (UserError, RunError) as error:
+        message = in_arguments(str(error))
+        if message == str(error):
+            raise
+        raise type(error)(message) from error
