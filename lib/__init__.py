@@ -5,10 +5,12 @@ Installed, this package is `simple_baselines`; in the repository it is the folde
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
 
+TYPE_CHECKING = False  # type checkers know the name; typing itself would be most of the import
 if TYPE_CHECKING:
+    from typing import Any
+
     from .api.pose import Pose as Pose
     from .api.results import Poses as Poses
     from .utils.errors import ItemError as ItemError
@@ -26,7 +28,7 @@ _PLACES = {
 def __getattr__(name: str) -> Any:  # so that the import takes milliseconds: OpenCV and NumPy come with the first use
     if name not in _PLACES:
         raise AttributeError(f"module {__name__} has no {name}: it has {', '.join(__all__)}")
-    return getattr(importlib.import_module(_PLACES[name], __name__), name)
+    return getattr(import_module(_PLACES[name], __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import runpy
 import sys
+import types
 from collections.abc import Sequence
 from pathlib import Path
 
-from .utils.runtime import SCRIPTS
+from .utils.errors import UserError, explaining_packages
+from .utils.runtime import SCRIPTS, run_script
 
 NAME = "simple-baselines"
 PREDICT = (
@@ -20,31 +21,39 @@ PREDICT = (
 
 def main() -> None:
     """Runs the script that the first word names, with the words behind it; ends with the script's exit code."""
+    run_script(_main)
+
+
+def _main() -> None:
     words = sys.argv[1:]
     if not words or words[0] in ("-h", "--help"):
-        print(help_text())
-        return
-    if words[0] == "--version":
+        print(help_text(), flush=True)
+    elif words[0] == "--version":
         from . import __version__
 
         print(__version__)
-        return
-    command, rest = words[0], words[1:]
+    else:
+        run_command(words[0], words[1:])
+
+
+def run_command(command: str, words: Sequence[str]) -> None:
+    """Runs a command with the words behind it. Raises UserError for one that there is not, or that lacks a package."""
     scripts = commands()
     if command != "predict" and command not in scripts:
-        sys.exit(_complain(f"there is no command {command}: expected one of predict, {', '.join(scripts)}"))
-    path = predicting(rest, bool(importlib.util.find_spec("paddle"))) if command == "predict" else scripts[command]
-    sys.argv = [f"{NAME} {command}", *rest]
+        raise UserError(f"there is no command {command}: expected one of predict, {', '.join(scripts)}")
+    path = predicting(words, bool(importlib.util.find_spec("paddle"))) if command == "predict" else scripts[command]
+    sys.argv = [f"{NAME} {command}", *words]
     sys.path.insert(0, str(SCRIPTS))  # as Python does for a script: they import _init_paths
-    try:
-        runpy.run_path(str(path), run_name="__main__")
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ("", "lib", __package__):
-            raise
-        sys.exit(_complain(
-            f"{command} needs the package {error.name}, which is not installed: pip install "
-            "'paddle-simple-baselines[paddle]' has all that the scripts need"
-        ))  # fmt: skip
+    with explaining_packages(command, "pip install 'paddle-simple-baselines[paddle]' has all that the scripts need"):
+        _run_file(path)
+
+
+def _run_file(path: Path) -> None:
+    """Runs a script as `python path` does; runpy would put its name into sys.argv, from which errors have theirs."""
+    module = types.ModuleType("__main__")
+    module.__file__ = str(path)
+    sys.modules["__main__"] = module
+    exec(compile(path.read_bytes(), str(path), "exec"), vars(module))  # noqa: S102 - our own file
 
 
 def commands() -> dict[str, Path]:
@@ -79,8 +88,3 @@ def help_text() -> str:
 
 def _first_line(path: Path) -> str:
     return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
-
-
-def _complain(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return 2

@@ -10,17 +10,23 @@ from ..utils.errors import RunError, UserError
 
 ARGUMENTS = {
     "--dataset": "skeleton=", "--mean": "mean=", "--std": "std=", "--pixel-scale": "pixel_scale=", "--rgb": "rgb=",
-    "--width": "size=", "--height": "size=", "--provider": "provider=", "--precision": "precision=",
+    "--width": "size=(width, height)", "--height": "size=(width, height)", "--provider": "provider=",
+    "--precision": "precision=",
     "--batch-size": "batch_size=", "--flip-test": "flip_test=", "--model-file": "model=", "--cfg": "cfg=",
     "--detector-form": "detector=PersonDetector(path, DetectorSettings(form=...)), form",
     "--detector-size": "detector=PersonDetector(path, DetectorSettings(size=...)), size", "--gpus": "GPUS of cfg=",
 }  # fmt: skip
-OPTION = re.compile(r"(?<![\w-])--[a-z][a-z_-]*")
+OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z_-]*)( (?=[\w.]))?")
 
 
 def in_arguments(message: str) -> str:
     """A message with the arguments of Pose in place of the options of the scripts."""
-    return OPTION.sub(lambda option: ARGUMENTS.get(option[0], option[0]), message)
+    return OPTION.sub(_argument, message)
+
+
+def _argument(option: re.Match[str]) -> str:
+    name = ARGUMENTS.get(option[1], option[1])
+    return name if name.endswith("=") else name + (option[2] or "")  # --provider cuda: provider=cuda
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from ..deploy.onnx_predictor import OnnxPosePredictor, assumed_metadata
 from ..deploy.runtimes import PROVIDERS
 from ..inference.by_name import detector_file, model_file
 from ..inference.detector import DetectorSettings, PersonDetector
-from ..utils.errors import UserError
+from ..utils.errors import UserError, explaining_packages
 from ..utils.files import could_be_name
 
 MODELS = "expected an .onnx file, a name of the index (simple-baselines fetch --list), or weights with cfg="
@@ -59,7 +59,8 @@ def open_model(model: str | os.PathLike[str], options: NetworkOptions) -> Opened
         raise UserError(f"batch_size={batch_size!r}: expected a whole number above 0")
     given = os.fspath(model)
     if options.cfg is not None:
-        return _of_experiment(given, options)
+        with explaining_packages("cfg=", "pip install 'paddle-simple-baselines[paddle]'"):
+            return _of_experiment(given, options)
     if not could_be_name(given) and Path(given).suffix.lower() != ".onnx":
         raise UserError(f"model {given} is no .onnx file: {MODELS}")
     skeleton = options.skeleton
