@@ -72,7 +72,7 @@ def predicting(words: Sequence[str], has_paddle: bool) -> Path:
 
 def _values(words: Sequence[str], options: Sequence[str]) -> list[str]:
     """What is given for options, as `--option value` or `--option=value`."""
-    pairs = [(word, following) for word, following in zip(words, [*words[1:], ""], strict=True)]
+    pairs = [(word, following) for word, following in zip(words, [*words[1:], ""], strict=False)]
     return [value if word in options else word.partition("=")[2] for word, value in pairs
             if word.partition("=")[0] in options]  # fmt: skip
 

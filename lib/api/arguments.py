@@ -20,8 +20,8 @@ OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z_-]*)( (?=[\w.]))?")
 
 
 def in_arguments(message: str) -> str:
-    """A message with the arguments of Pose in place of the options of the scripts."""
-    return OPTION.sub(_argument, message)
+    """A message with the arguments of Pose in place of the options of the scripts, and of fetch.py the command."""
+    return OPTION.sub(_argument, message.replace("fetch.py --list", "simple-baselines fetch --list"))
 
 
 def _argument(option: re.Match[str]) -> str:

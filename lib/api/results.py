@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core import poses as core
 from ..core.skeletons import Skeleton
+from ..inference.results.extra_results import COLUMNS
 from ..inference.results.pose_results import ResultSettings, drawn_pictures, person_entries, write_entries
 from ..utils.errors import UserError
 from ..utils.files import pluralize
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 SHOWN = 10  # people in a repr
-COLUMNS = ("file", "frame", "seconds", "person", "keypoint", "x", "y", "score")  # as --save-csv has them
 
 
 @dataclass(frozen=True, repr=False)
