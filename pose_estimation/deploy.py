@@ -6,15 +6,15 @@ from typing import Any
 import _init_paths  # noqa: F401
 
 from lib.config.skeleton_file import read_skeleton
-from lib.deploy.onnx_predictor import OnnxPosePredictor
+from lib.deploy.onnx_predictor import OnnxPosePredictor, assumed_metadata
 from lib.deploy.runtimes import add_runtime_options
+from lib.inference.by_name import model_file
 from lib.inference.person_boxes import find_people_by
 from lib.inference.pose_app import PoseApp, add_result_options, extra_settings, run_app, settings_of
 from lib.tracking.options import add_track_flag, settle_track
 from lib.tracking.track_app import TrackApp, run_tracking
 from lib.tracking.tracker import TrackerSettings
 from lib.utils.errors import UserError
-from lib.utils.files import could_be_name
 from lib.utils.media import Found, find_media
 from lib.utils.parser import OneLineParser, count, number, positive
 from lib.utils.runtime import make_logger, run_script
@@ -55,21 +55,10 @@ def add_assumptions(parser: argparse.ArgumentParser) -> None:
 
 def assumptions(arguments: argparse.Namespace) -> dict[str, Any]:
     """{field of ModelMetadata: value} of what was given in the metadata's place."""
-    values = {
-        "skeleton": arguments.dataset and read_skeleton(arguments.dataset), "mean": arguments.mean,
-        "deviation": arguments.std, "pixel_scale": arguments.pixel_scale, "color_rgb": arguments.rgb,
-    }  # fmt: skip
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if value}
-
-
-def model_file_of(model: str) -> str:
-    """The ONNX file of --model: itself, or that of a name of the index, which is fetched."""
-    if not could_be_name(model):
-        return model
-    from lib.zoo.fetch import fetch_network  # here: files need none of its packages
-    from lib.zoo.index import find, networks
-
-    return str(fetch_network(find(networks(), model, "network"))[".onnx"])
+    return assumed_metadata(
+        arguments.dataset and read_skeleton(arguments.dataset), arguments.mean, arguments.std, arguments.pixel_scale,
+        arguments.rgb,
+    )
 
 
 def main() -> None:
@@ -80,7 +69,7 @@ def main() -> None:
         settle_track(arguments)
     found = Found([]) if arguments.track else find_media(arguments.img)
     size = (arguments.width, arguments.height)
-    model = model_file_of(arguments.model)
+    model = model_file(arguments.model)
     predictor = OnnxPosePredictor(
         model, size, arguments.flip_test, arguments.provider, assumptions(arguments), arguments.batch_size,
         arguments.precision,

@@ -18,13 +18,14 @@ from ..config.cli import run_place
 from ..config.config import parse_overrides, read_config
 from ..utils.errors import RunError, UserError
 from ..utils.files import pluralize
+from ..utils.runtime import SCRIPTS
 from .predictions import load, prediction_file
 from .report import ReportSettings, history_of, report_page, write_report
 
 SEED_KEY = "TRAIN.SEED"
 OUTER_COMMA = re.compile(r",(?![^\[]*\])")  # not those of a list such as [90, 120]
+SCRIPT = SCRIPTS / "train.py"
 STOPPED = {128 + number: number for number in (signal.SIGINT, signal.SIGTERM)}  # exit codes of a stopped training
-SCRIPT = Path(__file__).resolve().parents[2] / "pose_estimation" / "train.py"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from ..utils.errors import RunError, explaining_memory
 from ..utils.image import crop_person
 from ..utils.progress import Stopwatch
 from .heatmap import flip_back, get_final_preds, shift_right
+from .inputs import checked_boxes, checked_picture
 from .poses import PersonHeatmaps, Poses
 from .transforms import crop_of_box, get_affine_transform
 
@@ -80,11 +81,14 @@ class PosePredictor:
     def predict(self, image: np.ndarray, boxes: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Joints of the persons in `boxes`.
 
-        image: (H, W, 3) uint8 BGR; boxes: (N, 4) x, y, width, height in its pixels, N may be 0; they are fitted to the
-        network's aspect and grown by 1.25 (the settings' padding).
+        image: (H, W, 3) uint8 BGR, and what else `checked_picture` takes; boxes: (N, 4) x, y, width, height in its
+        pixels, N may be 0; they are fitted to the network's aspect and grown by 1.25 (the settings' padding).
         Returns keypoints (N, K, 2) float32, x and y in picture pixels (K is 0 where N is), and scores (N, K).
+        Raises UserError for other pictures, and for boxes that `checked_boxes` refuses.
         """
-        (poses,) = self.predict_many([image], [Poses.in_boxes(boxes)])
+        image = checked_picture(image)
+        checked = checked_boxes(boxes, image.shape[1::-1])
+        (poses,) = self.predict_many([image], [Poses.in_boxes(checked)])
         return poses.keypoints, poses.scores
 
     def predict_many(

@@ -16,6 +16,7 @@ import onnx
 from onnx.helper import make_node, make_opsetid, make_tensor_value_info
 from onnx.numpy_helper import from_array, to_array
 
+from .. import __version__ as PRODUCER_VERSION
 from .model_metadata import METADATA_KEY
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .model_metadata import ModelMetadata
 
 INPUT, OUTPUT = "input", "heatmaps"
-PRODUCER, PRODUCER_VERSION = "paddle-simple-baselines", "0.1.0"  # as in pyproject.toml
+PRODUCER = "paddle-simple-baselines"
 PAST_THE_FIRST = -(2**31)  # where a Slice ends that runs backwards: the first element is in it
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from .runtimes import open_session
 from .session import heatmap_output, no_heatmaps, picture_input, run_pictures, which_heatmaps
 
 if TYPE_CHECKING:
+    from ..core.skeletons import Skeleton
     from .session import Session
 
 
@@ -62,6 +63,15 @@ class OnnxPosePredictor(PosePredictor):
         self.lines += filter(None, [which_heatmaps(session, len(self.skeleton.joints))])
         if flip_test and metadata.flip_merged:
             self.lines.append("=> the flip test is in the model itself: --flip-test adds nothing")
+
+
+def assumed_metadata(
+    skeleton: Skeleton | None, mean: Sequence[float] | None = None, std: Sequence[float] | None = None,
+    pixel_scale: float | None = None, rgb: bool | None = None,
+) -> dict[str, Any]:
+    """{field of ModelMetadata: value} of what is said of a file without metadata; None: nothing."""
+    values = {"skeleton": skeleton, "mean": mean, "deviation": std, "pixel_scale": pixel_scale, "color_rgb": rgb}
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if value}
 
 
 def describe_model(

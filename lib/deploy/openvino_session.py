@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -39,6 +40,7 @@ class OpenVinoSession:
         compiled = self._compiled("LATENCY")
         self._request = compiled.create_infer_request()
         self._queue: Any = None
+        self._turn = threading.Lock()  # a request and the queue take one caller at a time
         self._given = 0
         self.inputs = [_port(port, port.get_any_name()) for port in compiled.inputs]
         self.outputs = [_port(port, _output_name(port)) for port in compiled.outputs]
@@ -52,7 +54,8 @@ class OpenVinoSession:
     def run(self, names: Sequence[str], values: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """See `Session`."""
         try:
-            found = self._request.infer(dict(values))
+            with self._turn:
+                found = self._request.infer(dict(values))
         except Exception as error:  # its exception classes have no common one of their own
             raise RuntimeError(said(error)) from error
         return [found[name] for name in names]
@@ -68,12 +71,13 @@ class OpenVinoSession:
             found[index] = [np.array(request.get_tensor(name).data) for name in names]
 
         try:
-            if self._queue is None:
-                self._queue = self._openvino.AsyncInferQueue(self._compiled("THROUGHPUT"))
-            self._queue.set_callback(keep)
-            for index, values in enumerate(feeds):
-                self._queue.start_async(dict(values), index)
-            self._queue.wait_all()
+            with self._turn:
+                if self._queue is None:
+                    self._queue = self._openvino.AsyncInferQueue(self._compiled("THROUGHPUT"))
+                self._queue.set_callback(keep)
+                for index, values in enumerate(feeds):
+                    self._queue.start_async(dict(values), index)
+                self._queue.wait_all()
         except Exception as error:  # as above
             self._queue = None  # it would say the same of every later one
             raise RuntimeError(said(error)) from error

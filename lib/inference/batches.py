@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..core.poses import Poses
+    from ..core.predictor import PosePredictor
     from ..utils.media import Frame
 
 MAX_FRAMES, MAX_BYTES = 16, 2**28  # that wait for persons enough to fill a batch
@@ -28,3 +29,16 @@ def in_groups(
             group, persons, size = [], 0, 0
     if group:
         yield group
+
+
+def posed(
+    predictor: PosePredictor, found: Iterator[Any], live: bool = False, keep_heatmaps: bool = False
+) -> Iterator[tuple[Frame, Poses]]:
+    """(frame, Poses) with keypoints of `found`, (frame, Poses) with boxes; people of several frames share batches.
+
+    live: each frame goes through the network at once, as nobody knows when the next one comes.
+    """
+    for group in in_groups(found, 0 if live else predictor.settings.batch_size):
+        images = [frame.image for frame, _ in group]
+        every = predictor.predict_many(images, [poses for _, poses in group], keep_heatmaps)
+        yield from ((frame, poses) for (frame, _), poses in zip(group, every, strict=True))

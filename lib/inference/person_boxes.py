@@ -8,11 +8,11 @@ from typing import Any
 from ..core.box_forms import FORMATS as BOX_FORMATS
 from ..core.box_forms import UNITS
 from ..utils.errors import UserError
-from ..utils.files import could_be_name
 from ..utils.parser import count, number, positive
 from .boxes.detected import DetectedBoxes
 from .boxes.finders import FileBoxes, GivenBoxes, PeopleFinder, WholePicture
 from .boxes.reading import BoxReading
+from .by_name import detector_file
 from .detector import DetectorSettings, PersonDetector
 from .detectors.forms import FORMS
 
@@ -103,17 +103,5 @@ def open_detector(arguments: argparse.Namespace, provider: str = "auto") -> Pers
         "deviation": arguments.detector_std, "color_rgb": arguments.detector_rgb, "form": arguments.detector_form,
     }  # fmt: skip
     settings = {key: value for key, value in values.items() if value is not None}
-    path, known = _detector_file(arguments.detector)
+    path, known = detector_file(arguments.detector)
     return PersonDetector(path, DetectorSettings(arguments.bbox_thr, **{**known, **settings}), provider)
-
-
-def _detector_file(given: str) -> tuple[str, dict[str, Any]]:
-    """(file, settings that are known of it) of --detector: a file, or a name of the index, which is fetched."""
-    if not could_be_name(given):
-        return given, {}
-    from ..zoo.fetch import fetch_detector  # here: files need none of its packages
-    from ..zoo.index import detectors, find
-
-    entry = find(detectors(), given, "detector")
-    known = {"size": entry.input_size, "mean": entry.mean, "deviation": entry.std, "form": entry.form}
-    return str(fetch_detector(entry)), known

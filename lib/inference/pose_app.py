@@ -28,7 +28,7 @@ from ..utils.progress import progress_bar
 from ..utils.runtime import make_folder
 from ..utils.stop import StopSignals
 from ..visualization.style import add_style_options, style_of
-from .batches import in_groups
+from .batches import posed
 from .person_boxes import add_box_options
 from .remarks import DepthWatch, ScoreWatch
 from .results.extra_results import ExtraResults, add_extra_options, extra_settings
@@ -141,8 +141,8 @@ class PoseApp:
         with contextlib.ExitStack() as stack:
             bar = stack.enter_context(progress_bar(len(pictures), "pictures")) if several else None
             stage = partial(_beside, stack, several)
-            posed = stage(self._poses(stage(self._read_pictures(pictures))))
-            for frame, poses, drawn in stage(self._drawn(posed)):
+            found = stage(self._read_pictures(pictures))
+            for frame, poses, drawn in stage(self._drawn(stage(self._poses(found)))):
                 self._save_picture(names[frame.path], frame, poses, drawn)
                 if bar:
                     bar.update()
@@ -218,22 +218,15 @@ class PoseApp:
                 raise ItemError(str(error)) from error
 
     def _poses(self, found: Iterator[Any], live: bool = False) -> Iterator[tuple[Frame, Poses]]:
-        """(frame, Poses) with keypoints: persons of several frames go through the network in one batch.
+        """(frame, Poses) with keypoints, see `posed`."""
+        for frame, poses in posed(self.predictor, found, live, self.settings.save_heatmaps):
+            self.pictures += 1
+            self.persons += len(poses)
+            self.watch.add(poses.scores)
+            yield frame, poses
 
-        live: each frame goes at once.
-        """
-        for group in in_groups(found, 0 if live else self.predictor.settings.batch_size):
-            images = [frame.image for frame, _ in group]
-            people = [poses for _, poses in group]
-            every = self.predictor.predict_many(images, people, self.settings.save_heatmaps)
-            self.pictures += len(group)
-            self.persons += sum(map(len, every))
-            for (frame, _), poses in zip(group, every, strict=True):
-                self.watch.add(poses.scores)
-                yield frame, poses
-
-    def _drawn(self, posed: Iterator[tuple[Frame, Poses]]) -> Iterator[tuple[Frame, Poses, dict[str, np.ndarray]]]:
-        for frame, poses in posed:
+    def _drawn(self, every: Iterator[tuple[Frame, Poses]]) -> Iterator[tuple[Frame, Poses, dict[str, np.ndarray]]]:
+        for frame, poses in every:
             with self.clock.part("draw"):
                 pictures = drawn_pictures(frame, poses, self.settings)
             yield frame, poses, pictures

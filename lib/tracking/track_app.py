@@ -28,7 +28,7 @@ from ..visualization.tracks import TRAIL_LENGTH, TrackDrawing
 from .frames import frame_of, open_clip, pictures_and_size
 from .similarity import tracking_sigmas
 from .track_results import Seen, TrackResults
-from .tracker import PoseTracker
+from .tracker import PoseTracker, follow
 
 if TYPE_CHECKING:
 
@@ -156,15 +156,11 @@ class TrackApp:
             for _ in range(expected, seen.position - 1):
                 tracker.skip()
             expected = seen.position
-            with self.clock.part("flow"):
-                people = tracker.propose(seen.frame.image, seen.people)
-            (poses,) = self.predictor.predict_many([seen.frame.image], [people])
-            self.watch.add(poses.scores)
-            with self.clock.part("match"):
-                seen.people = tracker.update(poses)
+            seen.people, scores = follow(tracker, self.predictor, seen.frame.image, seen.people)
+            self.watch.add(scores)
             seen.joints, seen.shown = seen.people.keypoints, seen.people.scores >= threshold
             if smoother:
-                seen.joints = smoother.smooth(seen.people.identities, seen.joints, seen.shown, seen.seconds)
+                seen.joints = smoother.smooth(seen.people.track_ids, seen.joints, seen.shown, seen.seconds)
             yield seen
 
     def _result_paths(self, path: Path) -> dict[str, Path]:

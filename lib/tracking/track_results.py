@@ -70,14 +70,14 @@ class TrackResults(contextlib.ExitStack):
         self._video.write(picture, seen.seconds)
         number = seen.position - 1
         annotations = []
-        for row, identity in enumerate(tracked.identities.tolist()):
+        for row, identity in enumerate(tracked.track_ids.tolist()):
             self._annotations += 1
             person = {
                 "identity": identity, "joints": joints[row], "shown": shown[row], "scores": tracked.scores[row],
                 "box": tracked.boxes[row], "score": tracked.box_scores[row],
             }  # fmt: skip
             annotations.append(annotation_entry(number, self._annotations, person, self.skeleton))
-        self.people = max([self.people, *tracked.identities.tolist()])
+        self.people = max([self.people, *tracked.track_ids.tolist()])
         height, width = frame.image.shape[:2]
         name = frame.path.name if frame.number is None else f"{frame.path.stem}/{number:06d}.jpg"
         image = {

@@ -3,7 +3,8 @@
 A frame takes two steps, with the pose network between them:
     people = tracker.propose(image, detected)   # boxes: the detector's and those carried by flow
     (poses,) = predictor.predict_many([image], [people])
-    tracked = tracker.update(poses)             # those who count, with identities
+    tracked = tracker.update(poses)             # those who count, with track ids
+`follow` takes both.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .flow import FlowEstimator
 from .similarity import match_greedily, pose_similarity
 
 if TYPE_CHECKING:
+    from ..core.predictor import PosePredictor
     from .flow import Flow
 
 
@@ -119,7 +121,7 @@ class PoseTracker:
         rows = np.flatnonzero(shown.sum(axis=1) >= settings.least_joints)
         now = replace(poses, keypoints=keypoints, scores=scores)[rows]
         now = now[self._without_doubles(now)]
-        now = replace(now, identities=self._identities(now))
+        now = replace(now, track_ids=self._identities(now))
         self._queue.appendleft(now)
         return now
 
@@ -159,7 +161,7 @@ class PoseTracker:
             return np.zeros(0, dtype=int), np.zeros((len(now.boxes), 0))
         owners, boxes, keypoints, scores = (
             np.concatenate([getattr(past, name) for past in self._queue])
-            for name in ("identities", "boxes", "keypoints", "scores")
+            for name in ("track_ids", "boxes", "keypoints", "scores")
         )
         if settings.similarity == "box":
             return owners, box_overlaps(now.boxes, boxes)
@@ -168,6 +170,20 @@ class PoseTracker:
         poses = _joints_with_scores(now.keypoints, now.scores >= threshold)
         others = _joints_with_scores(keypoints, scores >= threshold)
         return owners, pose_similarity(poses, areas, others, other_areas, self.sigmas, settings.least_joints)
+
+
+def follow(
+    tracker: PoseTracker, predictor: PosePredictor, image: np.ndarray, detected: Poses
+) -> tuple[Poses, np.ndarray]:
+    """(the people of the next frame with their track ids, the joints' scores (M, K) of all who were looked at).
+
+    image: (H, W, 3) uint8 BGR; detected: Poses with a detector's boxes.
+    """
+    with predictor.clock.part("flow"):
+        people = tracker.propose(image, detected)
+    (poses,) = predictor.predict_many([image], [people])
+    with predictor.clock.part("match"):
+        return tracker.update(poses), poses.scores
 
 
 def _joints_with_scores(keypoints: np.ndarray, scores: np.ndarray) -> np.ndarray:

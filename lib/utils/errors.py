@@ -100,3 +100,14 @@ def explaining_memory(what: str, remedy: str) -> Iterator[None]:
         if not problem.startswith(OUT_OF_MEMORY):
             raise
         raise RunError(f"{problem} in {what}: {remedy}") from error
+
+
+@contextlib.contextmanager
+def explaining_packages(what: str, remedy: str) -> Iterator[None]:
+    """Makes a package that is not installed, but for our own, a UserError that says what needs it and what to do."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("", "lib", __name__.partition(".")[0]):
+            raise
+        raise UserError(f"{what} needs the package {error.name}, which is not installed: {remedy}") from error

@@ -90,13 +90,21 @@ def read_image(path: str | os.PathLike[str], use_orientation: bool = False) -> n
     their annotations are in the stored pixels, as in the original, but for an UprightPath.
     Raises UserError for a missing, truncated, unreadable or enormous picture and names it.
     """
-    data, stored = _whole_bytes(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    if not (use_orientation or isinstance(path, UprightPath)):
-        return _decode(path, data, stored)
+    if use_orientation or isinstance(path, UprightPath):
+        return decode_upright(path, read_bytes(path))
+    return _decode(path, _whole_bytes(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+
+
+def decode_upright(name: str | os.PathLike[str], data: bytes) -> np.ndarray:
+    """The (H, W, 3) uint8 BGR picture of a file's bytes, turned as its EXIF orientation says; raises as `read_image`.
+
+    name: for messages.
+    """
+    _refuse_damaged(name, data)
     orientation = avif_orientation(data)  # which OpenCV does not know
     if orientation == 1:
-        return _decode(path, data, cv2.IMREAD_COLOR)
-    return turned(_decode(path, data, stored), orientation)
+        return _decode(name, data, cv2.IMREAD_COLOR)
+    return turned(_decode(name, data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION), orientation)
 
 
 def peak_of_16_bits(path: str | os.PathLike[str]) -> int | None:
@@ -151,10 +159,15 @@ def reduced_size(size: tuple[int, int], reduction: int) -> tuple[int, int]:
 def _whole_bytes(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a picture that is neither truncated nor, as far as its header tells, enormous."""
     data = read_bytes(path)
-    if _is_cut_off(data):
-        raise UserError(f"the picture {path} is truncated ({len(data)} bytes): copy or download it again")
-    _refuse_huge(path, *(header_size(data) or (0, 0)))
+    _refuse_damaged(path, data)
     return data
+
+
+def _refuse_damaged(name: str | os.PathLike[str], data: bytes) -> None:
+    """Raises UserError for the bytes of a picture that are not all there, or whose header says that it is enormous."""
+    if _is_cut_off(data):
+        raise UserError(f"the picture {name} is truncated ({len(data)} bytes): copy or download it again")
+    _refuse_huge(name, *(header_size(data) or (0, 0)))
 
 
 def _decode(path: str | os.PathLike[str], data: bytes, flags: int) -> np.ndarray:

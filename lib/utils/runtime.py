@@ -19,6 +19,9 @@ from .errors import ItemError, RunError, UserError, gpu_problem
 
 LOGGER_NAME = "pose"
 CLOSED_PIPE = 13  # SIGPIPE, which Windows has not: programs that it ends have exit code 141
+_PACKAGE = Path(__file__).resolve().parent.parent
+# the scripts: pose_estimation/ of the repository, or scripts/ of the installed package
+SCRIPTS = _PACKAGE / "scripts" if (_PACKAGE / "scripts").is_dir() else _PACKAGE.parent / "pose_estimation"
 OF_ONE_NAME = frozenset((errno.ENAMETOOLONG, errno.EISDIR))  # a file of another name can still be written
 
 

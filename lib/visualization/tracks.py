@@ -38,13 +38,13 @@ class TrackDrawing:
         image = image.copy()
         self._remember(tracked)
         self._draw_trails(image)
-        identities = tracked.identities.tolist()
+        identities = tracked.track_ids.tolist()
         labels, colors = [str(identity) for identity in identities], [identity_color(each) for each in identities]
         return draw_people(image, tracked.boxes, joints, shown, self.skeleton, self.style, labels, colors)
 
     def _remember(self, tracked: Poses) -> None:
         self._frame += 1
-        for identity, (left, top, width, height) in zip(tracked.identities.tolist(), tracked.boxes, strict=True):
+        for identity, (left, top, width, height) in zip(tracked.track_ids.tolist(), tracked.boxes, strict=True):
             trail = self._trails.setdefault(identity, deque(maxlen=max(self.length, 1)))
             trail.append((self._frame, (round(left + width / 2), round(top + height))))
         oldest = self._frame - self.length

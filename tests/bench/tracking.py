@@ -135,7 +135,7 @@ def follow(scenes, settings, see, every=1):
         tracked = tracker.update(replace(people, keypoints=keypoints, scores=scores))
         shown = tracked.scores >= settings.joint_threshold
         frames.append(PoseFrame(
-            "", tracked.identities, tracked.keypoints, shown, tracked.scores, np.full(len(shown), np.nan)
+            "", tracked.track_ids, tracked.keypoints, shown, tracked.scores, np.full(len(shown), np.nan)
         ))  # fmt: skip
         for person in scene.people:
             if person.identity in scene.dropped:

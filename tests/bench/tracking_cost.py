@@ -65,7 +65,7 @@ def main():
             if gaps and min(gaps) < 60:
                 keypoints[row], scores[row] = people[int(np.argmin(gaps))].joints, 0.9
         tracked = clock.timed("match", tracker.update, replace(proposed, keypoints=keypoints, scores=scores))
-        counts.append(len(tracked.identities))
+        counts.append(len(tracked.track_ids))
         clock.timed("draw", drawing.draw, image, tracked, tracked.keypoints, tracked.scores > 0.4)
         if number in (arguments.frames // 10, arguments.frames - 1):
             memory[number + 1] = megabytes()

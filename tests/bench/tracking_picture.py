@@ -37,7 +37,7 @@ def draw_boxes(image, boxes, color, thickness=1):
 def draw_carried(image, before, now):
     """Arrows from where the joints were to where flow has carried them, and the boxes around these."""
     shown = before.scores >= 0.4
-    for identity, olds, news, seen in zip(before.identities, before.keypoints, now, shown, strict=True):
+    for identity, olds, news, seen in zip(before.track_ids, before.keypoints, now, shown, strict=True):
         color = identity_color(int(identity))
         for old, new in zip(olds[seen], news[seen], strict=True):
             ends = (tuple(np.rint(point).astype(int).tolist()) for point in (old, new))

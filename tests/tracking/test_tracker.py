@@ -55,7 +55,7 @@ def test_two_people_who_walk_keep_their_numbers():
         first, second = (40 + shift, 20), (220 - shift, 100)
         order = (second, first) if shift % 12 else (first, second)
         tracked = step(tracker, draw(first, second), people_at(*order))
-        by_row = {int(y > 60): identity for y, identity in zip(tracked.boxes[:, 1], tracked.identities, strict=True)}
+        by_row = {int(y > 60): identity for y, identity in zip(tracked.boxes[:, 1], tracked.track_ids, strict=True)}
         assert by_row == {0: 1, 1: 2}
 
 
@@ -67,7 +67,7 @@ def test_who_the_detector_misses_goes_on_by_a_carried_box():
     np.testing.assert_allclose(people.boxes, [[103.75, 47.5, 34.5, 69]], atol=2)
     np.testing.assert_allclose(people.box_scores, [0.9])
     poses = replace(people, keypoints=SHAPE[None] + (106, 52), scores=np.full((1, 5), 0.9))
-    assert tracker.update(poses).identities.tolist() == [1]
+    assert tracker.update(poses).track_ids.tolist() == [1]
 
 
 def test_a_box_that_is_carried_and_detected_is_one_person():
@@ -92,7 +92,7 @@ def test_the_queue_brings_back_who_was_hidden(method, expected):
         people = tracker.propose(draw(), NOBODY)
         tracker.update(NOBODY)  # the network sees nobody there
         assert len(people.boxes) <= 1
-    assert step(tracker, draw((102, 50)), people_at((102, 50))).identities.tolist() == [expected]
+    assert step(tracker, draw((102, 50)), people_at((102, 50))).track_ids.tolist() == [expected]
 
 
 def test_who_is_hidden_for_longer_than_the_queue_is_new():
@@ -101,7 +101,7 @@ def test_who_is_hidden_for_longer_than_the_queue_is_new():
     for _ in range(10):
         tracker.propose(draw(), NOBODY)
         tracker.update(NOBODY)
-    assert step(tracker, draw((100, 50)), people_at((100, 50))).identities.tolist() == [2]
+    assert step(tracker, draw((100, 50)), people_at((100, 50))).track_ids.tolist() == [2]
 
 
 @pytest.mark.parametrize(("method", "expected"), [("flow-queue", [1, 2]), ("box", [2, 3])])
@@ -111,7 +111,7 @@ def test_flow_follows_a_camera_that_pans_where_place_alone_does_not(method, expe
     step(tracker, picture, people_at((100, 50), (140, 50)))
     # the first is now nearer to where the second was, and the second where nobody was
     tracked = step(tracker, np.roll(picture, 24, axis=1), people_at((124, 50), (164, 50)))
-    assert tracked.identities[np.argsort(tracked.boxes[:, 0])].tolist() == expected
+    assert tracked.track_ids[np.argsort(tracked.boxes[:, 0])].tolist() == expected
 
 
 def test_low_boxes_and_joints_are_dropped():
@@ -131,7 +131,7 @@ def test_joints_of_nan_do_not_show_and_do_not_spread():
         poses.keypoints[0, 0] = np.nan
         poses.scores[0, 1] = np.nan
         tracked = tracker.update(poses)
-        assert tracked.identities.tolist() == [1] and tracked.scores[0, :2].tolist() == [0, 0]
+        assert tracked.track_ids.tolist() == [1] and tracked.scores[0, :2].tolist() == [0, 0]
     people = tracker.propose(draw((112, 50)), people_at((112, 50)))
     unknown = replace(people, keypoints=np.full((1, 5, 2), np.nan), scores=np.ones((1, 5)))
     assert len(tracker.update(unknown)) == 0
@@ -143,7 +143,7 @@ def test_two_poses_on_one_person_are_one():
     people = tracker.propose(draw((100, 50)), detected)
     keypoints = np.stack([SHAPE, SHAPE + 0.5]) + (100, 50)
     tracked = tracker.update(replace(people, keypoints=keypoints, scores=np.full((2, 5), 0.9)))
-    assert tracked.identities.tolist() == [1]
+    assert tracked.track_ids.tolist() == [1]
     np.testing.assert_array_equal(tracked.keypoints, keypoints[:1])
     assert tracked.boxes[0, 2] == 60  # the one with the better box
 
@@ -153,10 +153,10 @@ def test_frames_that_cannot_be_read_take_their_place_in_the_queue():
     step(tracker, draw((100, 50)), people_at((100, 50)))
     for _ in range(9):
         tracker.skip()
-    assert step(tracker, draw((103, 50)), people_at((103, 50))).identities.tolist() == [1]
+    assert step(tracker, draw((103, 50)), people_at((103, 50))).track_ids.tolist() == [1]
     for _ in range(10):
         tracker.skip()
-    assert step(tracker, draw((103, 50)), people_at((103, 50))).identities.tolist() == [2]
+    assert step(tracker, draw((103, 50)), people_at((103, 50))).track_ids.tolist() == [2]
 
 
 def test_a_frame_of_another_size_goes_on():
@@ -165,7 +165,7 @@ def test_a_frame_of_another_size_goes_on():
     step(tracker, picture, people_at((100, 50)))
     large = cv2.resize(picture, (640, 360))
     people = tracker.propose(large, Poses.in_boxes([[200, 100, 60, 120]]))
-    assert tracker.update(poses_in(people)).identities.tolist() == [1]
+    assert tracker.update(poses_in(people)).track_ids.tolist() == [1]
 
 
 def test_nobody_at_all_is_fine():

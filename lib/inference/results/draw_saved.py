@@ -49,7 +49,7 @@ def draw_saved(
     if saved.tracked:
         points, shown = _shown(followed, threshold, len(saved.skeleton.joints))
         poses = Poses.in_boxes(np.reshape(boxes, (-1, 4)))
-        poses.identities[:] = [person.identity for person in followed]
+        poses.track_ids[:] = [person.identity for person in followed]
         image = drawing.draw(image, poses, points, shown)
     for person in people:
         if person in followed:

@@ -105,10 +105,10 @@ class ExtraResults(contextlib.ExitStack):
         name: that results of its file begin with; number: of a video's frame from 0, None for a picture; seconds: when
         it is shown; keypoints: (N, K, 2) in place of those of `poses`. Raises RunError where the disk is full.
         """
-        people = [identity or row for row, identity in enumerate(poses.identities.tolist(), 1)]
+        people = [identity or row for row, identity in enumerate(poses.track_ids.tolist(), 1)]
         joints = poses.keypoints if keypoints is None else keypoints
         if self.settings.save_slp or self.settings.save_dlc:
-            found = zip(poses.identities.tolist(), joints, poses.scores, strict=True)
+            found = zip(poses.track_ids.tolist(), joints, poses.scores, strict=True)
             persons = [Found(who, points, scores, float(np.mean(scores))) for who, points, scores in found]
             self._frames.append(FrameOf(Path(frame.path), number, persons))
         if self.settings.save_csv:
@@ -116,7 +116,7 @@ class ExtraResults(contextlib.ExitStack):
         if self.settings.save_crops and people:
             make_folder(self.crops)
             start = name if number is None else f"{name}_{number:06d}"
-            word = "track" if poses.identities.any() else "person"
+            word = "track" if poses.track_ids.any() else "person"
             boxes, seen = cut_at_border(poses.boxes, frame.image.shape[1::-1])
             for person, box in zip(np.array(people)[seen].tolist(), boxes[seen], strict=True):
                 (left, top), (right, bottom) = np.floor(box[:2]).astype(int), np.ceil(box[:2] + box[2:]).astype(int)

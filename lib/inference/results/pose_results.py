@@ -55,7 +55,7 @@ def person_entries(frame: Frame, poses: Poses, settings: ResultSettings) -> list
     """
     entries = []
     for box, box_score, joints, values, identity in zip(
-        poses.boxes, poses.box_scores, poses.keypoints, poses.scores, poses.identities.tolist(), strict=True
+        poses.boxes, poses.box_scores, poses.keypoints, poses.scores, poses.track_ids.tolist(), strict=True
     ):
         sure = values[values > settings.sure]
         entries.append({
@@ -96,16 +96,18 @@ def write_picture_results(
     entries: list[dict[str, Any]],
     folder: Path,
 ) -> list[Path]:
-    """Writes <name>_pose.json and <name>_<kind>.jpg of {kind: picture}; returns the paths.
-
-    COCO's result form is a list, so that the version stands in each entry.
-    """
+    """Writes <name>_pose.json and <name>_<kind>.jpg of {kind: picture}; returns the paths."""
     paths = {kind: folder / f"{name}_{kind}.jpg" for kind in pictures}
     for kind, path in paths.items():
         write_picture(pictures[kind], path)
     joints_file = folder / f"{name}_pose.json"
-    write_json([{"version": FILES_VERSION, **entry} for entry in entries], joints_file)
+    write_entries(entries, joints_file)
     return [*paths.values(), joints_file]
+
+
+def write_entries(entries: list[dict[str, Any]], path: Path) -> None:
+    """Writes the entries of a picture's people as COCO's result form: a list, so that each has the version."""
+    write_json([{"version": FILES_VERSION, **entry} for entry in entries], path)
 
 
 class VideoResults(contextlib.ExitStack):

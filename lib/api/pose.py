@@ -1,0 +1,176 @@
+"""Poses from Python: a Pose is opened once and called with pictures, folders, videos and cameras."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from ..core import poses as core
+from ..core.inputs import checked_boxes
+from ..inference.batches import posed
+from ..tracking.similarity import tracking_sigmas
+from ..tracking.tracker import PoseTracker, TrackerSettings, follow
+from ..utils.errors import UserError
+from ..utils.media import Frame
+from ..utils.pipeline import ahead
+from .arguments import naming_arguments
+from .opening import NetworkOptions, open_detector, open_model
+from .results import Poses
+from .sources import Frames, clip_of, frames_of, one_picture, picture_of
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+    from ..core.skeletons import Skeleton
+    from ..inference.detector import PersonDetector
+
+
+class Pose:
+    """Finds the joints of people: `Pose(model, detector=...)(source)`.
+
+    model: an .onnx file of export.py; a name of the index, such as "coco_resnet50_256x192", whose ONNX file is fetched
+        once; or weights (.pdparams, .pdckpt) with cfg=, the experiment's YAML file, which need Paddle.
+    detector: whose boxes people get: an .onnx file, a name such as "yolox_tiny", or a PersonDetector; None: the whole
+        picture is one person's box, where a call gives no boxes=. detector_threshold: its boxes count from this score.
+    flip_test: average with the mirrored picture; None: as the experiment says, else not.
+    provider: what runs .onnx files: "auto" (CUDA if ONNX Runtime has it, else the CPU), "cpu", "cuda", "tensorrt" or
+        "openvino"; precision: "auto", "float32", "bfloat16" or "float16", of "openvino".
+    batch_size: people that go through the network at once (default 8).
+    For .onnx files of others, without metadata: skeleton= "coco", "mpii", a JSON file or a Skeleton, which they need;
+        mean= and std= of three channels; pixel_scale=, rgb=, size=(width, height) of an open input.
+    Attributes: skeleton; lines, which say what was opened and where it runs.
+    Raises UserError, in one line, for arguments and files that do not fit.
+    One Pose may be called from several threads, but for weights of Paddle.
+    """
+
+    def __init__(
+        self, model: str | os.PathLike[str], detector: str | os.PathLike[str] | PersonDetector | None = None, *,
+        cfg: str | os.PathLike[str] | None = None, flip_test: bool | None = None, provider: str = "auto",
+        precision: str = "auto", batch_size: int | None = None, detector_threshold: float = 0.3,
+        skeleton: Skeleton | str | None = None, mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None, pixel_scale: float | None = None, rgb: bool | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> None:  # fmt: skip
+        options = NetworkOptions(
+            cfg, skeleton, mean, std, pixel_scale, rgb, size, flip_test, provider, precision, batch_size
+        )
+        with naming_arguments():
+            opened = open_model(model, options)
+            self.detector = open_detector(detector, detector_threshold, provider)
+        self.predictor, self.skeleton, self._sure = opened.predictor, opened.skeleton, opened.sure
+        self.lines = (*opened.lines, *([self.detector.line] if self.detector else []))
+
+    def __repr__(self) -> str:
+        return "Pose: " + "; ".join(line.removeprefix("=> ") for line in self.lines)
+
+    @overload
+    def __call__(self, source: np.ndarray | PIL.Image.Image, boxes: npt.ArrayLike | None = None) -> Poses: ...
+    @overload
+    def __call__(
+        self, source: str | os.PathLike[str], boxes: npt.ArrayLike | None = None, track: bool = False
+    ) -> Any: ...
+    @overload
+    def __call__(
+        self, source: list[Any] | tuple[Any, ...], boxes: Sequence[npt.ArrayLike | None] | None = None,
+        track: bool = False,
+    ) -> list[Poses]: ...
+    @overload
+    def __call__(
+        self, source: int | Iterator[Any], boxes: npt.ArrayLike | None = None, track: bool = False
+    ) -> Iterator[Poses]: ...
+
+    def __call__(self, source: Any, boxes: Any = None, track: bool = False) -> Any:
+        """The people in a source.
+
+        One picture (a file, an address http://.../x.jpg, a NumPy array, a PIL picture) gives one Poses, a list of
+        pictures a list. A folder, a pattern, a video, a stream, a camera's number and an iterator of pictures give an
+        iterator of Poses, which holds a few frames at a time. Files may be either, so that type checkers see Any:
+        `picture` and `frames` have their types.
+
+        boxes: people's boxes in place of the detector's, (N, 4) x, y, width, height in pixels, the same in each frame;
+        for a list of pictures a list of one (N, 4), or None for the detector, for each.
+        track: people keep a number, `track_ids`, from frame to frame, as track.py does it.
+        Raises UserError for sources and boxes that cannot be meant, RunError where a network fails.
+        """
+        if isinstance(source, (list, tuple)):
+            return self._list(source, boxes, track)
+        with naming_arguments():
+            frame = None if track else picture_of(source)
+        return self._one(frame, boxes) if frame else self.frames(source, boxes, track)
+
+    def picture(
+        self, source: str | os.PathLike[str] | np.ndarray | PIL.Image.Image, boxes: npt.ArrayLike | None = None
+    ) -> Poses:
+        """The people in one picture, see `__call__`; raises UserError for a folder or a video, too."""
+        with naming_arguments():
+            frame = one_picture(source)
+        return self._one(frame, boxes)
+
+    def frames(self, source: Any, boxes: npt.ArrayLike | None = None, track: bool = False) -> Iterator[Poses]:
+        """The people in each picture or frame of a source, see `__call__`, as they are asked for.
+
+        Files and streams are read and searched ahead in a thread, which ends when the iterator does; people of several
+        frames go through the network in one batch, those of a live stream at once. What cannot be read of a folder or
+        video is left out with a warning.
+        """
+        with naming_arguments():
+            frames = clip_of(source) if track else frames_of(source)
+        return self._run(frames, boxes, track)
+
+    def _one(self, frame: Frame, boxes: Any) -> Poses:
+        with naming_arguments():
+            (found,) = self.predictor.predict_many([frame.image], [self._people(frame, boxes)])
+        return Poses.of(found, frame, self.skeleton, self._sure)
+
+    def _list(self, source: Sequence[Any], boxes: Any, track: bool) -> list[Poses]:
+        if boxes is None:
+            boxes = [None] * len(source)
+        elif len(boxes) != len(source) or any(each is not None and np.ndim(each) != 2 for each in boxes):
+            raise UserError(
+                f"boxes: for a list of {len(source)} pictures expected a list of as many arrays (N, 4), or None for "
+                "the detector"
+            )
+        with naming_arguments():
+            return list(self._finished(self._each(source, boxes), False, track))
+
+    def _each(self, source: Sequence[Any], boxes: Sequence[Any]) -> Iterator[tuple[Frame, core.Poses]]:
+        for row, (item, given) in enumerate(zip(source, boxes, strict=True)):
+            frame = one_picture(item, f"source[{row}]")
+            yield frame, self._people(frame, given, f"boxes[{row}]")
+
+    def _run(self, frames: Frames, boxes: Any, track: bool) -> Iterator[Poses]:
+        found: Iterator[tuple[Frame, core.Poses]] = ((frame, self._people(frame, boxes)) for frame in frames.frames)
+        with naming_arguments(), ExitStack() as stack:
+            if frames.own and not frames.live:
+                found = stack.enter_context(ahead(found))
+            yield from self._finished(found, frames.live, track)
+
+    def _people(self, frame: Frame, boxes: Any, name: str = "boxes") -> core.Poses:
+        """The people whose joints are looked for, as boxes."""
+        height, width = frame.image.shape[:2]
+        if boxes is not None:
+            return core.Poses.in_boxes(checked_boxes(boxes, (width, height), name))
+        if self.detector:
+            return core.Poses.in_boxes(*self.detector.detect(frame.image))
+        return core.Poses.in_boxes([[0, 0, width, height]])
+
+    def _finished(
+        self, found: Iterator[tuple[Frame, core.Poses]], live: bool, track: bool
+    ) -> Iterator[Poses]:
+        done = self._tracked(found) if track else posed(self.predictor, found, live)
+        for frame, people in done:
+            yield Poses.of(people, frame, self.skeleton, self._sure)
+
+    def _tracked(self, found: Iterator[tuple[Frame, core.Poses]]) -> Iterator[tuple[Frame, core.Poses]]:
+        tracker, expected = PoseTracker(tracking_sigmas(self.skeleton), TrackerSettings()), 0
+        for frame, people in found:
+            if frame.number is not None:
+                for _ in range(expected, frame.number):  # frames that could not be read
+                    tracker.skip()
+                expected = frame.number + 1
+            yield frame, follow(tracker, self.predictor, frame.image, people)[0]
