@@ -14,6 +14,7 @@ import scipy.io
 import toy
 
 from lib.config.config import read_config
+from lib.utils.files import file_digest
 from lib.utils.runtime import run_script
 
 ROW = re.compile(r"^\| (\S+) \|((?: \d+\.\d{3} \|){9})$", re.MULTILINE)
@@ -58,12 +59,14 @@ def line_pattern(line, folder):
 def trained(tmp_path_factory):
     """A training of two epochs with the DEBUG flags on, in a process of its own."""
     place = tmp_path_factory.mktemp("toy")
-    experiment = toy.write_experiment(place, toy.draw_data(place))
+    data = toy.draw_data(place)
+    experiment = toy.write_experiment(place, data)
     answer = run("train.py", "--cfg", experiment, *DEBUG)
     assert answer.returncode == 0, answer.stderr
     return SimpleNamespace(
-        place=place, experiment=experiment, folder=place / toy.RUN_FOLDER, out=answer.stdout, err=answer.stderr
-    )
+        place=place, data=data, experiment=experiment, folder=place / toy.RUN_FOLDER, out=answer.stdout,
+        err=answer.stderr,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -243,6 +246,7 @@ class TestValidating:
         assert figures == row_of(out)[1].replace("|", "").split()
         assert report["conditions"] == {
             "notes": [],
+            "annotations": file_digest(trained.data / "annot" / "valid.json")[:16],
             "runs_on": f"Paddle {paddle.__version__}",
             "model_file": str(trained.folder / "model_best.pdparams"),
             "loss": pytest.approx(0.0125, abs=0.002), "accuracy": report["conditions"]["accuracy"],

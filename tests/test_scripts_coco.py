@@ -12,6 +12,7 @@ import yaml
 
 from lib.core import skeletons
 from lib.evaluation.coco_evaluator import FIGURES
+from lib.utils.files import file_digest
 from lib.utils.runtime import run_script
 
 pytestmark = pytest.mark.slow
@@ -87,8 +88,10 @@ class TestCoco:
         assert "=> ground truth boxes, with flip test, BGR pictures" in out
         folder = tmp_path / toy.COCO_RUN_FOLDER
         report = read(folder / "results.json")
+        annotations = trained.data / "annotations" / "person_keypoints_val2017.json"
         assert report["conditions"] == {
             "notes": ["=> 1 of 5 annotations left out: 1 crowds"],
+            "annotations": file_digest(annotations)[:16],
             "runs_on": f"Paddle {paddle.__version__}",
             "model_file": str(trained.weights), "loss": report["conditions"]["loss"],
             "accuracy": report["conditions"]["accuracy"], "boxes": "ground truth", "flip_test": True,
