@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DASHES = ("-", "--", ":", "-.")
-MARKERS = ("", "o", "^", "s", "x")  # 140 lines of figures look different
+MARKERS = ("", "o", "^", "s", "x")  # 120 lines of figures look different
 LEGEND_ROWS = 14
 SETTINGS: Any = {"font.size": 12, "axes.grid": True, "grid.alpha": 0.3}
 
