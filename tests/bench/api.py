@@ -4,9 +4,9 @@
 
 Import: of the package alone, in a fresh process each; medians. Calls: one person in one picture, by Pose, and the
 network alone on that person's crop as ONNX Runtime takes it; both take turns, medians. Threads and frames: a toy
-network of one convolution, four threads that call one Pose, and a video of so many frames taken from its iterator; the
-resident memory of the process after a tenth of them and at the end. Exits with 1 where an answer differs or memory grew by
-5 MB.
+network of one convolution, four threads that call one Pose, and a video of so many frames taken from its iterator;
+the resident memory of the process after a tenth of them and at the end. Exits with 1 where an answer differs or
+memory grew by 5 MB.
 """
 
 import argparse
