@@ -9,4 +9,4 @@ ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / "lib").is_dir():
     sys.path.insert(0, str(ROOT))
 else:  # installed: the scripts are in the package, whose other name is lib
-    sys.modules["lib"] = importlib.import_module("simple_baselines")
+    sys.modules.setdefault("lib", importlib.import_module("simple_baselines"))

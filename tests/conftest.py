@@ -10,8 +10,6 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import toy  # noqa: E402
-
 from lib.utils import runtime  # noqa: E402
 
 runtime.prepare_processor()  # before any test module imports Paddle
@@ -77,11 +75,13 @@ def run_main(monkeypatch, capfd):
     """Runs the main() of a script in pose_estimation/ on words: (exit code, what it printed to stdout, to stderr)."""
 
     def run_main(script, *words):
+        if str(runtime.SCRIPTS) not in sys.path:
+            sys.path.insert(0, str(runtime.SCRIPTS))
         monkeypatch.setattr("sys.argv", [f"{script}.py", *map(str, words)])
         capfd.readouterr()
         code = 0
         try:
-            runtime.run_script(toy.import_script(script).main)
+            runtime.run_script(__import__(script).main)
         except SystemExit as ended:
             code = ended.code
         return code, *capfd.readouterr()

@@ -69,8 +69,6 @@ class Pose:
         return "Pose: " + "; ".join(line.removeprefix("=> ") for line in self.lines)
 
     @overload
-    def __call__(self, source: np.ndarray | PIL.Image.Image, boxes: npt.ArrayLike | None = None) -> Poses: ...
-    @overload
     def __call__(
         self, source: str | os.PathLike[str], boxes: npt.ArrayLike | None = None, track: bool = False
     ) -> Any: ...
@@ -83,6 +81,8 @@ class Pose:
     def __call__(
         self, source: int | Iterator[Any], boxes: npt.ArrayLike | None = None, track: bool = False
     ) -> Iterator[Poses]: ...
+    @overload  # the last: where Pillow is not installed its pictures are Any
+    def __call__(self, source: np.ndarray | PIL.Image.Image, boxes: npt.ArrayLike | None = None) -> Poses: ...
 
     def __call__(self, source: Any, boxes: Any = None, track: bool = False) -> Any:
         """The people in a source.

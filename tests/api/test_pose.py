@@ -1,5 +1,6 @@
 """Pose: every kind of source, the same joints as the scripts, threads, and memory that does not grow."""
 
+import importlib.util
 import json
 import threading
 import types
@@ -151,6 +152,7 @@ def test_the_joints_are_those_of_the_script(run_main, model, file, tmp_path):
         assert json.loads(saved.read_text()) == written and len(written) == 1
 
 
+@pytest.mark.skipif(not importlib.util.find_spec("paddle"), reason="needs Paddle")
 def test_weights_of_paddle_with_their_experiment(picture, tmp_path, paddle):
     import toy
 
