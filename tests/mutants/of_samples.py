@@ -29,7 +29,7 @@ SAMPLES = (
     ),
     Mutant(
         "exif-turns-pictures", "lib/utils/image.py", "an image is rotated, its annotation is not",
-        "if not (use_orientation or isinstance(path, UprightPath)):", "if False:", IMAGE,
+        "if use_orientation or isinstance(path, UprightPath):", "if True:", IMAGE,
     ),
     Mutant(
         "thumbnail-ends-picture", "lib/utils/pictures/picture_header.py",
