@@ -129,16 +129,19 @@ class Poses(core.Poses):
     def to_supervision(self) -> supervision.KeyPoints:
         """The keypoints as supervision's KeyPoints, which its annotators draw; class_id is 0, `tracker_id` is data.
 
-        Raises UserError where supervision is not installed.
+        Raises UserError where supervision (0.29 or newer) is not installed.
         """
         try:
             import supervision
         except ImportError as error:
             raise UserError("to_supervision() needs supervision: pip install supervision") from error
-        return supervision.KeyPoints(
-            xy=np.asarray(self.keypoints, np.float32), class_id=np.zeros(len(self), int),
-            confidence=np.asarray(self.scores, np.float32), data={"tracker_id": self.track_ids},
-        )  # fmt: skip
+        values = {"xy": self.keypoints.astype(np.float32), "keypoint_confidence": self.scores.astype(np.float32)}
+        try:
+            return supervision.KeyPoints(
+                **values, class_id=np.zeros(len(self), int), data={"tracker_id": self.track_ids}
+            )
+        except TypeError as error:
+            raise UserError("to_supervision() needs supervision 0.29 or newer: pip install -U supervision") from error
 
     def _as_frame(self) -> Frame:
         return Frame(self.image, self.path, self.frame, self.seconds)

@@ -12,7 +12,7 @@ import onnx_toy
 import pytest
 from spots import BOX, assert_spots
 
-from lib import Pose, Poses, UserError
+from lib import Pose, Poses, RunError, UserError
 from lib.deploy.onnx_predictor import OnnxPosePredictor
 from lib.inference.detector import PersonDetector
 
@@ -190,3 +190,31 @@ def test_four_threads_get_equal_answers(model, picture, tmp_path):
 
 def test_results_are_of_the_exported_type(pose, picture):
     assert type(pose(picture)) is Poses
+
+
+def test_a_stream_goes_frame_by_frame(model, tmp_path):
+    streams = pytest.importorskip("streams")
+    pose, sizes = Pose(model), []
+    run = pose.predictor.run
+    pose.predictor.run = lambda crops: (sizes.append(len(crops)), run(crops))[1]
+    server = streams.Server([streams.broadcast(tmp_path / "x.ts")], stays=5)
+    try:
+        frames = pose(server.address)
+        assert next(frames).image.shape == (64, 64, 3) and next(frames).frame == 1
+        frames.close()
+    finally:
+        server.close()
+    assert sizes == [1, 1]  # nobody waits for a batch
+
+
+def test_a_network_that_fails_ends_the_thread_that_reads_ahead(model, tmp_path):
+    clips = pytest.importorskip("clips")
+    pose = Pose(model)
+
+    def fail(crops):
+        raise RunError("the network failed with --batch-size 8")
+
+    pose.predictor.run = fail
+    with pytest.raises(RunError, match="the network failed with batch_size=8"):
+        list(pose.frames(clips.write_video(tmp_path / "film.mp4", count=40)))
+    assert not [thread for thread in threading.enumerate() if "_Worker" in type(thread).__name__]
