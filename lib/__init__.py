@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 
     from .api.pose import Pose as Pose
     from .api.results import Poses as Poses
+    from .core.skeletons import Skeleton as Skeleton
+    from .inference.detector import PersonDetector as PersonDetector
     from .utils.errors import ItemError as ItemError
     from .utils.errors import RunError as RunError
     from .utils.errors import UserError as UserError
 
 __version__ = "0.1.0"  # as in pyproject.toml
-__all__ = ["ItemError", "Pose", "Poses", "RunError", "UserError", "__version__"]
+__all__ = ["ItemError", "PersonDetector", "Pose", "Poses", "RunError", "Skeleton", "UserError", "__version__"]
 _PLACES = {
     "Pose": ".api.pose", "Poses": ".api.results", "UserError": ".utils.errors", "RunError": ".utils.errors",
-    "ItemError": ".utils.errors",
+    "ItemError": ".utils.errors", "Skeleton": ".core.skeletons", "PersonDetector": ".inference.detector",
 }  # fmt: skip
 
 

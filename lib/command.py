@@ -13,6 +13,10 @@ from .utils.errors import UserError, explaining_packages
 from .utils.runtime import SCRIPTS, run_script
 
 NAME = "simple-baselines"
+NEEDED = (
+    "predict, deploy, track and draw need the extra onnx, with names of networks and fetch also names; the other "
+    "commands, and their --help, need paddle: pip install '.[paddle]' in a clone."
+)
 PREDICT = (
     "Finds the joints of people in pictures and videos: as infer does where Paddle is installed, and as deploy does "
     "where it is not, or where the model is an .onnx file and no --cfg is given."
@@ -44,7 +48,8 @@ def run_command(command: str, words: Sequence[str]) -> None:
     path = predicting(words, bool(importlib.util.find_spec("paddle"))) if command == "predict" else scripts[command]
     sys.argv = [f"{NAME} {command}", *words]
     sys.path.insert(0, str(SCRIPTS))  # as Python does for a script: they import _init_paths
-    with explaining_packages(command, "pip install 'paddle-simple-baselines[paddle]' has all that the scripts need"):
+    extra = "names" if command == "fetch" else "paddle"
+    with explaining_packages(command, f"in a clone: pip install '.[{extra}]'"):
         _run_file(path)
 
 
@@ -65,7 +70,10 @@ def commands() -> dict[str, Path]:
 def predicting(words: Sequence[str], has_paddle: bool) -> Path:
     """The script behind predict: infer.py, or deploy.py for .onnx files without an experiment and without Paddle."""
     options = [word.partition("=")[0] for word in words]
-    is_exported = any(word.lower().endswith(".onnx") for word in _values(words, ("--model", "--model-file")))
+    models = _values(words, ("--model", "--model-file"))
+    is_exported = any(word.lower().endswith(".onnx") for word in models)
+    if not has_paddle and ("--cfg" in options or any(word.endswith((".pdparams", ".pdckpt")) for word in models)):
+        raise UserError("predict: --cfg and weights need Paddle, in a clone: pip install '.[paddle]'")
     deploys = not has_paddle or (is_exported and "--cfg" not in options)
     return SCRIPTS / ("deploy.py" if deploys else "infer.py")
 
@@ -83,7 +91,7 @@ def help_text() -> str:
     lines = [f"  {name:<16}{text}" for name, text in about.items()]
     usage = f"usage: {NAME} COMMAND [OPTIONS]; {NAME} COMMAND --help lists the options of one; {NAME} --version"
     what = "The commands are the scripts of pose_estimation/, with the same options:"
-    return "\n".join([usage, "", what, "", *lines])
+    return "\n".join([usage, "", what, "", *lines, "", NEEDED])
 
 
 def _first_line(path: Path) -> str:

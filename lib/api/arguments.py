@@ -21,7 +21,9 @@ OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z_-]*)( (?=[\w.]))?")
 
 def in_arguments(message: str) -> str:
     """A message with the arguments of Pose in place of the options of the scripts, and of fetch.py the command."""
-    return OPTION.sub(_argument, message.replace("fetch.py --list", "simple-baselines fetch --list"))
+    message = message.replace("fetch.py --list", "simple-baselines fetch --list")
+    message = message.replace("--dataset coco, mpii or", 'skeleton="coco", "mpii" or')
+    return OPTION.sub(_argument, message.replace("give the boxes: --bbox-file FILE", "give boxes= in its place"))
 
 
 def _argument(option: re.Match[str]) -> str:
@@ -38,4 +40,4 @@ def naming_arguments() -> Iterator[None]:
         message = in_arguments(str(error))
         if message == str(error):
             raise
-        raise type(error)(message) from error
+        raise type(error)(message) from None  # the other message would speak of options

@@ -26,7 +26,7 @@ PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 SHOWN = 10  # people in a repr
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)  # arrays have no truth value: two Poses are equal if they are one
 class Poses(core.Poses):
     """The N people of one picture, and their K joints, in the picture's pixels: x to the right, y down.
 
@@ -93,6 +93,8 @@ class Poses(core.Poses):
         does not take it.
         """
         path = Path(path)
+        if not path.parent.is_dir():
+            raise UserError(f"path {path}: there is no folder {path.parent}")
         ending = path.suffix.lower()
         if ending == ".json":
             write_entries(self.to_coco(), path)

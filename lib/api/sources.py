@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import sys
@@ -10,7 +11,7 @@ import urllib.error
 import urllib.request
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from ..utils.media.kinds import PICTURE_EXTENSIONS
 SECONDS = 30  # that a server may take to answer
 IN_MEMORY = Path("picture")  # what a picture without a file is called
 KINDS = "a picture (path, address, NumPy array, PIL picture), a list of them, a folder, a video or a camera's number"
+NO_SOURCES = (bytes, bytearray, memoryview, dict, set, io.IOBase)  # what can be iterated over, and holds no pictures
 # Pillow's kinds of pixels that its own conversion to RGB clips or has no white for
 DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L")
 
@@ -61,7 +63,7 @@ def picture_of(source: Any, name: str = "source") -> Frame | None:
         return Frame(checked_picture(source, name), IN_MEMORY)
     if is_pil(source):
         return Frame(from_pil(source, name), Path(getattr(source, "filename", "") or IN_MEMORY))
-    if isinstance(source, Iterable) and not isinstance(source, (bytes, dict)):
+    if isinstance(source, Iterable) and not isinstance(source, NO_SOURCES):
         return None
     raise UserError(f"{name} is a {type(source).__name__}: expected {KINDS}")
 
@@ -74,6 +76,8 @@ def frames_of(source: Any) -> Frames:
     if one:
         return Frames(iter([one]))
     found = find_media(str(source))
+    if not found.sources:
+        raise UserError("; ".join(line.removeprefix("=> ") for line in found.lines))
     for line in found.lines:
         warnings.warn(line.removeprefix("=> "), stacklevel=4)
     if len(found.sources) == 1:
@@ -93,12 +97,20 @@ def clip_of(source: Any) -> Frames:
 
 def _of_iterable(source: Iterable[Any]) -> Iterator[Frame]:
     for number, item in enumerate(source):
-        yield one_picture(item, f"source[{number}]")
+        yield numbered_picture(item, number)
+
+
+def numbered_picture(source: Any, number: int) -> Frame:
+    """The Frame of the picture source[number]; one without a file is called picture_<number>. Raises UserError."""
+    frame = one_picture(source, f"source[{number}]")
+    return replace(frame, path=Path(f"{IN_MEMORY}_{number}")) if frame.path == IN_MEMORY else frame
 
 
 def one_picture(source: Any, name: str = "source") -> Frame:
     """The Frame of a source that must be one picture. Raises UserError."""
     frame = picture_of(source, name)
+    if frame is None and isinstance(source, (str, os.PathLike)) and not os.path.exists(source):
+        raise UserError(f"{name}: there is no such file {os.fspath(source)}")
     if frame is None:
         raise UserError(f"{name}: expected one picture, got {source!r:.80}; use frames() for videos and folders")
     return frame

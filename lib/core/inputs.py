@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from ..utils.errors import UserError
 from ..utils.image import LONGEST_SIDE
+from .box_forms import CXCYWH, SHARE, XYXY, may_be_corners, unlikely_words
 
+IN_PIXELS = {  # what to give in place of boxes of another form
+    SHARE: "multiply by the picture's width and height",
+    XYXY: "give x1, y1, x2 - x1, y2 - y1",
+    CXCYWH: "give x - width / 2, y - height / 2, width, height",
+}
 EXPECTED = "expected (H, W, 3) uint8 with values from 0 to 255, BGR as OpenCV reads it"
 
 
@@ -66,6 +73,19 @@ def _dtype_problem(picture: np.ndarray, name: str) -> str:
     if kind.kind in "fiu":
         return f"is {kind} with values from {picture.min():g} to {picture.max():g}: expected uint8 from 0 to 255"
     return f"is of dtype {kind}: expected uint8 from 0 to 255"
+
+
+def refuse_other_form(boxes: np.ndarray, size: tuple[int, int], name: str = "boxes") -> None:
+    """Raises UserError for boxes (N, 4) of a picture of `size` that look like shares, corners or centres.
+
+    They are what `checked_boxes` gives. A warning where they may be corners.
+    """
+    sizes = np.tile(np.array(size, float), (len(boxes), 1))
+    words, form = unlikely_words(boxes, sizes)
+    if form:
+        raise UserError(f"{name}: {words}: expected x, y, width, height in pixels; {IN_PIXELS[form]}")
+    if may_be_corners(boxes, sizes):
+        warnings.warn(f"{name} reach beyond the picture; if they are x1 y1 x2 y2, {IN_PIXELS[XYXY]}", stacklevel=4)
 
 
 def checked_boxes(boxes: Any, size: tuple[int, int], name: str = "boxes") -> np.ndarray:

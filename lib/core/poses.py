@@ -27,7 +27,7 @@ class PersonHeatmaps:
         return PersonHeatmaps(self.values[rows], self.centers[rows], self.scales[rows])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Poses:
     """The N people of one image, in its pixels. A detector fills the boxes, the network the keypoints, a tracker the
     track ids.

@@ -7,7 +7,8 @@ from typing import Any
 from ..utils.errors import explaining_packages
 from ..utils.files import could_be_name
 
-NAMED, REMEDY = "{}, which is no file and so a name of the index,", "pip install onnx pyyaml pooch"
+NAMED = "{}, which is no file (an exported model's name ends in .onnx) and so a name of the index,"
+REMEDY = "pip install onnx pyyaml pooch"
 
 
 def model_file(given: str) -> str:

@@ -1,12 +1,14 @@
 """Each input that cannot be meant has one line, which names the argument and says what to do."""
 
+import warnings
+
 import cv2
 import numpy as np
 import onnx_toy
 import pytest
 from spots import BOX, PICTURE, assert_spots
 
-from lib import Pose, UserError
+from lib import Pose, Skeleton, UserError
 from lib.api.arguments import ARGUMENTS, in_arguments
 from lib.core.inputs import checked_boxes, checked_picture
 from lib.deploy.onnx_predictor import OnnxPosePredictor
@@ -45,6 +47,8 @@ def test_a_wrong_picture_of_a_list_has_its_number(pose, picture):
         pose([picture, None])
     with pytest.raises(UserError, match=r"source\[0\]: expected one picture"):
         pose([3])
+    with pytest.raises(UserError, match=r"source\[1\]: there is no such file missing.png"):
+        pose([picture, "missing.png"])
 
 
 @pytest.mark.parametrize(
@@ -58,6 +62,8 @@ def test_a_wrong_picture_of_a_list_has_its_number(pose, picture):
         ([[-20, 0, 10, 10]], r"boxes\[0\].*outside"),
         ([[1, 2, 3]], r"boxes has the shape \(1, 3\): expected \(N, 4\)"),
         (7, r"boxes has the shape \(\)"),
+        ([[0.1, 0.2, 0.5, 0.6]], "boxes: the box is between 0 and 1.*multiply by the picture's width and height"),
+        ([[200, 120, 290, 190]], "boxes: the box reaches far beyond.*x1 y1 x2 y2.*give x1, y1, x2 - x1, y2 - y1"),
         ("box", r"boxes: expected \(N, 4\) numbers"),
         ([[1, 2], [3]], r"boxes: expected \(N, 4\) numbers"),
     ],
@@ -73,6 +79,46 @@ def test_boxes_of_a_list_are_one_array_for_each_picture(pose, picture, boxes):
         pose([picture, picture], boxes=boxes)
 
 
+def test_nobody_in_one_of_several_pictures(pose, picture):
+    for nobody in ([], np.zeros((0, 4)), ()):
+        first, second = pose([picture, picture], boxes=[nobody, [BOX]])
+        assert (len(first), len(second)) == (0, 1)
+
+
+def test_boxes_that_may_be_corners_are_warned_of(pose, picture):
+    with pytest.warns(UserWarning, match="boxes reach beyond the picture; if they are x1 y1 x2 y2, give x1, y1, x2"):
+        pose(picture, boxes=[[60, 40, 280, 190]])
+
+
+def test_low_scores_are_warned_of_once(tmp_path, picture):
+    path = onnx_toy.write_pose_network(tmp_path / "bare.onnx")
+    pixels = {"size": (96, 96), "pixel_scale": 1e6, "mean": (0, 0, 0), "std": (1, 1, 1)}
+    wrong = Pose(path, skeleton=Skeleton("spots", ("a", "b", "c")), **pixels)
+    with pytest.warns(UserWarning, match="the keypoints' scores are low: .*mean=, std="):
+        wrong(picture, boxes=[BOX])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        wrong(picture, boxes=[BOX])
+
+
+@pytest.mark.parametrize("kind", [memoryview, bytearray])
+def test_bytes_of_other_kinds_are_no_source(pose, kind):
+    with pytest.raises(UserError, match=f"source is a {kind.__name__}: expected a picture"):
+        pose(kind(b"x"))
+
+
+def test_track_is_true_or_false(pose, picture):
+    with pytest.raises(UserError, match="track='yes': expected True or False"):
+        pose(picture, track="yes")
+
+
+def test_pictures_in_memory_are_numbered(pose, picture):
+    names = [each.path.name for each in pose([picture, picture])]
+    assert names == ["picture_0", "picture_1"]
+    assert [each.path.name for each in pose(iter([picture, picture]))] == names
+    assert pose(picture).path.name == "picture"
+
+
 def test_the_predictor_beneath_has_the_same_door(model, picture):
     predictor = OnnxPosePredictor(model)
     with pytest.raises(UserError, match="image is float64 with values from 0 to 1"):
@@ -85,7 +131,7 @@ def test_the_predictor_beneath_has_the_same_door(model, picture):
     ("arguments", "message"),
     [
         ({"model": None}, "model is None: expected an .onnx file"),
-        ({"model": "x.pdparams"}, "x.pdparams is no .onnx file.*cfg="),
+        ({"model": "x.pth"}, "x.pth is no .onnx file.*cfg="),
         ({"model": "nowhere.onnx"}, "there is no model file nowhere.onnx"),
         ({"model": "no_such_network"}, "no_such_network is neither a file nor a network of the index"),
         ({"provider": "gpu"}, "provider='gpu': expected one of auto"),
@@ -108,8 +154,43 @@ def test_wrong_arguments(model, arguments, message):
 
 def test_a_model_without_metadata_needs_a_skeleton(tmp_path):
     path = onnx_toy.write_pose_network(tmp_path / "bare.onnx")
-    with pytest.raises(UserError, match="give skeleton=coco, mpii or a skeleton's JSON file"):
+    with pytest.raises(UserError, match='give skeleton="coco", "mpii" or a skeleton.s JSON file') as error:
         Pose(path)
+    assert error.value.__suppress_context__  # a second message would speak of options
+
+
+def test_a_detector_for_a_model_and_a_model_for_a_detector_are_exchanged(model, shared):
+    detector = shared / "data" / "rtmdet-nano.onnx"
+    with pytest.raises(UserError, match="rtmdet-nano.onnx finds boxes: give it as detector="):
+        Pose(detector, skeleton="coco")
+    with pytest.raises(UserError, match="gives heatmaps, as a pose network does: give it as model"):
+        Pose(model, detector=model)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mean": 123.675}, "mean=123.675: expected three numbers"),
+        ({"mean": "imagenet"}, "mean='imagenet': expected three numbers"),
+        ({"std": (0, 1, 1)}, r"std=\(0, 1, 1\): expected numbers above 0"),
+        ({"size": 192}, r"size=192: expected \(width, height\), two whole numbers"),
+        ({"size": (19.5, 4)}, "expected .width, height., two whole numbers"),
+        ({"pixel_scale": "255"}, "pixel_scale='255': expected a number above 0"),
+        ({"pixel_scale": 0}, "pixel_scale=0: expected a number above 0"),
+        ({"rgb": "bgr"}, "rgb='bgr': expected True or False"),
+        ({"flip_test": "no"}, "flip_test='no': expected True or False"),
+        ({"skeleton": ["a", "b"]}, "skeleton=.*expected \"coco\""),
+    ],
+)
+def test_values_that_an_argument_cannot_have(tmp_path, arguments, message):
+    path = onnx_toy.write_pose_network(tmp_path / "bare.onnx")
+    with pytest.raises(UserError, match=message):
+        Pose(path, **{"skeleton": "coco", **arguments})
+
+
+def test_weights_without_their_experiment(tmp_path):
+    with pytest.raises(UserError, match="x.pdparams is no .onnx file: weights need cfg="):
+        Pose("x.pdparams")
 
 
 def test_options_become_arguments_and_other_words_stay():
