@@ -67,7 +67,9 @@ class Pose:
         with naming_arguments():
             opened = open_model(model, options)
             self.detector = open_detector(detector, detector_threshold, provider)
-        self._default_threshold = detector_threshold is None
+        self._tracking = TrackerSettings()
+        if detector_threshold is not None:
+            self._tracking = TrackerSettings(box_threshold=detector_threshold)
         self._watch: ScoreWatch | None = ScoreWatch()
         self.predictor, self.skeleton, self._sure = opened.predictor, opened.skeleton, opened.sure
         whose = self.detector.line if self.detector else "=> no detector: the whole picture is one person's box"
@@ -158,26 +160,21 @@ class Pose:
             yield frame, self._people(frame, given, f"boxes[{row}]")
 
     def _run(self, frames: Frames, boxes: Any, track: bool) -> Generator[Poses, None, None]:
-        least_score = TrackerSettings().box_threshold if track and self._default_threshold else 0.0
-        found: Iterator[tuple[Frame, core.Poses]] = (
-            (frame, self._people(frame, boxes, least_score=least_score)) for frame in frames.frames
-        )
+        found: Iterator[tuple[Frame, core.Poses]] = ((frame, self._people(frame, boxes)) for frame in frames.frames)
         with naming_arguments(), ExitStack() as stack:
             if frames.own and not frames.live:
                 found = stack.enter_context(ahead(found))
             yield from self._finished(found, frames.live, track)
 
-    def _people(self, frame: Frame, boxes: Any, name: str = "boxes", least_score: float = 0.0) -> core.Poses:
-        """The people whose joints are looked for, as boxes; the detector's from a score on."""
+    def _people(self, frame: Frame, boxes: Any, name: str = "boxes") -> core.Poses:
+        """The people whose joints are looked for, as boxes."""
         height, width = frame.image.shape[:2]
         if boxes is not None:
             checked = checked_boxes(boxes, (width, height), name)
             refuse_other_form(checked, (width, height), name)
             return core.Poses.in_boxes(checked)
         if self.detector:
-            found, scores = self.detector.detect(frame.image)
-            sure = scores >= least_score
-            return core.Poses.in_boxes(found[sure], scores[sure])
+            return core.Poses.in_boxes(*self.detector.detect(frame.image))
         return core.Poses.in_boxes([[0, 0, width, height]])
 
     def _finished(
@@ -198,7 +195,7 @@ class Pose:
             self._watch = None
 
     def _tracked(self, found: Iterator[tuple[Frame, core.Poses]]) -> Iterator[tuple[Frame, core.Poses]]:
-        tracker, expected = PoseTracker(tracking_sigmas(self.skeleton), TrackerSettings()), 0
+        tracker, expected = PoseTracker(tracking_sigmas(self.skeleton), self._tracking), 0
         for frame, people in found:
             if frame.number is not None:
                 for _ in range(expected, frame.number):  # frames that could not be read

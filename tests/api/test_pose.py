@@ -121,6 +121,16 @@ def test_a_tracked_person_keeps_a_number(pose, picture):
     assert pose(moved, boxes=boxes, track=True)[0].track_ids.tolist() == [1]  # each call counts from 1
 
 
+@pytest.mark.parametrize(("threshold", "people"), [(None, 0), (0.3, 1)])
+def test_tracking_counts_boxes_from_the_papers_score_on_but_keeps_a_threshold_that_is_given(
+    model, picture, threshold, people
+):
+    pose = Pose(model, detector_threshold=threshold)
+    pose.detector = types.SimpleNamespace(detect=lambda image: (np.array([BOX]), np.array([0.4])))
+    assert [len(each) for each in pose.frames(iter([picture]), track=True)] == [people]
+    assert len(pose(picture)) == 1
+
+
 def test_a_folder_is_a_clip_where_people_are_tracked(pose, picture, tmp_path):
     for number in range(3):
         cv2.imwrite(str(tmp_path / f"{number}.png"), picture)
