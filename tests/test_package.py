@@ -182,3 +182,30 @@ def test_errors_are_of_the_one_type(installed):
     assert run(installed, code).stdout == "there is no model file nowhere.onnx\n"
     with pytest.raises(UserError):
         command.run_command("nothing", [])
+
+
+@pytest.mark.slow
+def test_the_wheel_has_the_files_that_the_other_tests_lay_out(root, installed, tmp_path):
+    source, wheels = tmp_path / "source", tmp_path / "wheels"
+    source.mkdir()
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("lib", "pose_estimation"):
+        shutil.copytree(root / name, source / name, ignore=ignored)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / name, source)
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(wheels), str(source)]
+    done = subprocess.run(build, capture_output=True, text=True, timeout=300, check=False)
+    if "No matching distribution found for setuptools" in done.stderr:
+        pytest.skip("the package index that has setuptools cannot be reached")
+    assert done.returncode == 0, done.stderr[-2000:]
+    (wheel,) = wheels.glob("paddle_simple_baselines-*-py3-none-any.whl")
+    site = tmp_path / "site"
+    shutil.unpack_archive(wheel, site, "zip")
+    built, laid_out = (
+        {path.relative_to(folder) for path in (folder / "simple_baselines").rglob("*")
+         if path.is_file() and path.suffix != ".pyc"}
+        for folder in (site, installed)
+    )  # fmt: skip
+    assert built == laid_out
+    assert "simple-baselines = simple_baselines.command:main" in next(site.glob("*/entry_points.txt")).read_text()
+    assert run(site, "import simple_baselines; print(simple_baselines.__version__)").stdout.strip() == lib.__version__
