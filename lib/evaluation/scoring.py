@@ -78,7 +78,6 @@ def validate_network(
         return {}
     results = evaluator.evaluate(predictions, scores)
     conditions = {"model_file": config.test.model_file, "runs_on": run.runs_on, **describe_test(config), "notes": notes}
-    conditions["annotations"] = annotation_digest(config)
     conditions["flip_test"] |= run.flip_merged
     if config.test.use_gt_bbox:  # a detected person's joints are not known
         conditions |= {"loss": loss, "accuracy": accuracy}
@@ -92,6 +91,7 @@ def describe_test(config: Config) -> dict[str, Any]:
     skeleton = config.skeleton
     metric = metric_of(config)
     described: dict[str, Any] = {
+        "annotations": annotation_digest(config),
         "boxes": "ground truth" if test.use_gt_bbox else "detected",
         "flip_test": test.flip_test,
         "decode": test.decoder,
