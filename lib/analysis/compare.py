@@ -126,29 +126,41 @@ def group_rows(
     return rows
 
 
-def markdown_table(names: Sequence[str], figures: Sequence[Figures]) -> str:
-    """The runs' tables with intervals, in Markdown."""
+def markdown_table(
+    names: Sequence[str], figures: Sequence[Figures], compared: Sequence[Sequence[Difference]] = ()
+) -> str:
+    """The runs' tables with intervals, in Markdown; compared: the table's differences of each run but the first."""
     titles = list(figures[0].rows["table"])
     lines = ["| run | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
-    for name, each in zip(names, figures, strict=True):
-        cells = [in_words(each.rows["table"][title], each.table_digits) for title in titles]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    for name, each in zip(names[1:], figures[1:], strict=True):
-        found = {row.name: row for row in differences(figures[0], each, "table")}
-        cells = [difference_in_words(found.get(title), each.table_digits) for title in titles]
-        lines.append(f"| {name} less {names[0]} | " + " | ".join(cells) + " |")
+    lines += ["| " + " | ".join(row) + " |" for row in _rows_to_paste(names, figures, compared)]
     return "\n".join(lines)
 
 
-def latex_table(names: Sequence[str], figures: Sequence[Figures]) -> str:
+def latex_table(
+    names: Sequence[str], figures: Sequence[Figures], compared: Sequence[Sequence[Difference]] = ()
+) -> str:
     """The same in LaTeX, with each interval below its value."""
-    _, _, *rows = (line.strip("| ").split(" | ") for line in markdown_table(names, figures).splitlines())
     titles = list(figures[0].rows["table"])
     lines = [r"% \usepackage{booktabs}", f"\\begin{{tabular}}{{l{'r' * len(titles)}}}", r"\toprule"]
     lines += [" & ".join(["run", *map(_escaped, titles)]) + r" \\", r"\midrule"]
-    for name, *cells in rows:
+    for name, *cells in _rows_to_paste(names, figures, compared):
         lines.append(" & ".join([_escaped(name), *map(_in_latex, cells)]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def _rows_to_paste(
+    names: Sequence[str], figures: Sequence[Figures], compared: Sequence[Sequence[Difference]]
+) -> list[list[str]]:
+    """[name, cell, ...] of each run, then of each difference from the first one."""
+    titles, digits = list(figures[0].rows["table"]), figures[0].table_digits
+    rows = [
+        [name, *(in_words(each.rows["table"][title], digits) for title in titles)]
+        for name, each in zip(names, figures, strict=True)
+    ]
+    for name, found in zip(names[1:], compared, strict=False):
+        known = {row.name: row for row in found}
+        rows.append([f"{name} less {names[0]}", *(difference_in_words(known.get(title), digits) for title in titles)])
+    return rows
 
 
 def difference_in_words(row: Difference | None, digits: int) -> str:

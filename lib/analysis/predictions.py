@@ -128,6 +128,11 @@ class RunPredictions:
         counts = self.counted.sum(axis=1)
         return 100 * np.where(counts > 0, self.hits.sum(axis=1) / np.maximum(counts, 1), np.nan)
 
+    @property
+    def table_digits(self) -> int:
+        """Decimals of the table's figures: three of AP, which is a share of 1."""
+        return 3 if self.metric == "ap" else 2
+
     def distances(self) -> np.ndarray:
         """(M, K) distances in reference lengths (PCKh, PCK), infinite where a joint is not annotated."""
         people = self.people

@@ -119,7 +119,7 @@ def _sections(
     compared: Mapping[str, Any], with_people: bool,
 ) -> list[Section]:
     most = shown_of_each(len(runs))
-    sections = [overview(runs, figures, by_seed)]
+    sections = [overview(runs, figures, by_seed, compared)]
     for run in runs[1:]:
         changed: dict[str, tuple[int, list[Shown]]] = {}
         for what, (count, rows) in changed_people(runs[0], run, min(CHANGED, most)).items():

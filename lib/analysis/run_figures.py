@@ -25,7 +25,7 @@ class Figures:
     """rows: {figure: (value, low, high)} by part (table, joints, groups); draws: {part: (R, C)} for comparisons.
 
     details: what else report.json says: curves, kinds, corrected, calibration, detection. table_digits: decimals of the
-    table's figures: three of AP, which is a share of 1.
+    table's figures.
     """
 
     rows: dict[str, dict[str, tuple[float, float, float]]]
@@ -69,7 +69,7 @@ def figures_of(
         "kinds": kinds_of(run), "corrected": corrected_figures(run), "calibration": calibration(run),
         **(coco_details(run) if run.metric == "ap" else {"curves": curves(run)}),
     }  # fmt: skip
-    return Figures(rows, drawn, details, 3 if run.metric == "ap" else 2)
+    return Figures(rows, drawn, details, run.table_digits)
 
 
 def _add_ap(

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ..core.skeletons import Skeleton
     from ..inference.detector import PersonDetector
 
+LOOKED_AT = 20  # people whose scores tell whether the network gets the pixels that it expects
+
 
 class Pose:
     """Finds the joints of people: `Pose(model, detector=...)(source)`.
@@ -186,13 +188,16 @@ class Pose:
             yield Poses.of(people, frame, self.skeleton, self._sure)
 
     def _look_at(self, scores: np.ndarray) -> None:
-        """Warns once where the scores of all people so far are low, as those of wrong pixels are."""
-        if self._watch is None:
+        """Warns once where the scores of the first people are low, as those of wrong pixels are."""
+        watch = self._watch  # another thread may put it away
+        if watch is None:
             return
-        self._watch.add(scores)
-        for line in self._watch.lines():
-            warnings.warn(f"{line.partition('WARNING: ')[2]} (mean=, std=, pixel_scale=, rgb=, size=)", stacklevel=3)
+        watch.add(scores)
+        lines = watch.lines()
+        if lines or watch.people >= LOOKED_AT:
             self._watch = None
+        for line in lines:
+            warnings.warn(f"{line.partition('WARNING: ')[2]} (mean=, std=, pixel_scale=, rgb=, size=)", stacklevel=3)
 
     def _tracked(self, found: Iterator[tuple[Frame, core.Poses]]) -> Iterator[tuple[Frame, core.Poses]]:
         tracker, expected = PoseTracker(tracking_sigmas(self.skeleton), self._tracking), 0

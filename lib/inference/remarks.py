@@ -28,6 +28,11 @@ class ScoreWatch:
             half = np.sort(scores, axis=1)[:, -max(1, scores.shape[1] // 2) :]
             self._better_halves += half.mean(axis=1).tolist()
 
+    @property
+    def people(self) -> int:
+        """How many have been added."""
+        return len(self._better_halves)
+
     def lines(self) -> list[str]:
         """A line where the better half of most people's joints has low scores, otherwise none."""
         if not self._better_halves or not np.median(self._better_halves) < LOW:

@@ -151,11 +151,12 @@ def test_tables_to_paste(drawn):
 
 def test_tables_to_paste_of_two_runs_have_their_difference(drawn):
     figures = [drawn.figures["good"], drawn.figures["bad"]]
-    mean = {row.name: row for row in differences(*figures, "table")}["Mean"]
-    *_, row = markdown_table(["good", "bad"], figures).splitlines()
+    found = differences(*figures, "table")
+    mean = {row.name: row for row in found}["Mean"]
+    *_, row = markdown_table(["good", "bad"], figures, [found]).splitlines()
     assert row.startswith("| bad less good | ")
     assert f" | {mean.value:+.2f} ({mean.low:+.2f} to {mean.high:+.2f}) * | " in row
-    text = latex_table(["good", "bad"], figures)
+    text = latex_table(["good", "bad"], figures, [found])
     assert rf"\shortstack{{{mean.value:+.2f}* \\ {{\scriptsize {mean.low:+.2f} to {mean.high:+.2f}}}}}" in text
 
 

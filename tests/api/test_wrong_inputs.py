@@ -10,6 +10,7 @@ from spots import BOX, PICTURE, assert_spots
 
 from lib import Pose, UserError
 from lib.api.arguments import ARGUMENTS, in_arguments
+from lib.api.pose import LOOKED_AT
 from lib.core.inputs import checked_boxes, checked_picture
 from lib.deploy.onnx_predictor import OnnxPosePredictor
 from lib.inference import remarks
@@ -99,6 +100,15 @@ def test_low_scores_are_warned_of_once(model, picture, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         wrong(picture, boxes=[BOX])
+
+
+def test_scores_of_the_first_people_tell(model, picture, monkeypatch):
+    good = Pose(model)
+    good(picture, boxes=[BOX] * LOOKED_AT)
+    monkeypatch.setattr(remarks, "LOW", 1e3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        good(picture, boxes=[BOX])
 
 
 @pytest.mark.parametrize("kind", [memoryview, bytearray])

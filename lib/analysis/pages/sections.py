@@ -178,7 +178,8 @@ def about_table(runs: Sequence[RunPredictions]) -> Table:
 
 
 def overview(
-    runs: Sequence[RunPredictions], figures: Sequence[Figures], groups: Mapping[str, Mapping[str, tuple[float, float]]]
+    runs: Sequence[RunPredictions], figures: Sequence[Figures],
+    groups: Mapping[str, Mapping[str, tuple[float, float]]], compared: Mapping[str, Mapping[str, Sequence[Difference]]],
 ) -> Section:
     """The runs' tables beside each other, their differing keys, tables to paste, and groups of seeds."""
     names = [run.name for run in runs]
@@ -211,8 +212,9 @@ def overview(
         alt = "; ".join(f"{name}: area {curve['area']['all that count']:.2f}"
                         for name, curve in zip(names, curves, strict=True))  # fmt: skip
         parts.append(Part("Curves of all runs", svg=svg, alt=f"Joints within each threshold. {alt}"))
-    parts.append(Part("Markdown", code=markdown_table(names, figures)))
-    parts.append(Part("LaTeX", code=latex_table(names, figures)))
+    found = [rows_of["table"] for rows_of in compared.values()]
+    parts.append(Part("Markdown", code=markdown_table(names, figures, found)))
+    parts.append(Part("LaTeX", code=latex_table(names, figures, found)))
     return Section("Overview", parts)
 
 
@@ -222,7 +224,7 @@ def comparison_section(
 ) -> Section:
     """Where the second run differs from the first."""
     titles = {"table": "Figures", "joints": "Joints", "groups": "Groups"}
-    digits = {"table": 3} if first.metric == "ap" else {}
+    digits = {"table": first.table_digits}
     parts = [
         Part(note=SEED_TEXT),
         *(Part(titles[part], text=_verdict(rows),
