@@ -11,6 +11,8 @@ pytest.importorskip("onnx_toy")
 
 from written import FRAMES, Written, lines_of  # noqa: E402
 
+from lib.inference.results.saved_poses import SavedPoses  # noqa: E402
+from lib.utils.errors import UserError  # noqa: E402
 from lib.utils.media import VideoFile  # noqa: E402
 
 TRACK_THRESHOLD = 0.4  # track.py's --joint-thr
@@ -219,3 +221,10 @@ def test_tracks_that_cannot_be_are_one_line(written, draw, change, said):
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     code, error = draw(written.clip, file)
     assert code == 2 and said in error and error.count("\n") == 1
+
+
+def test_a_newer_version_is_said_before_its_other_form(tmp_path):
+    path = tmp_path / "newer.json"
+    path.write_text('[{"version": 2, "image_id": "a", "keypoints": {"nose": [1, 2]}}]')
+    with pytest.raises(UserError, match="newer.json: person 1 of 1: version 2 is newer than what this release"):
+        SavedPoses(path)

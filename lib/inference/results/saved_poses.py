@@ -63,7 +63,6 @@ class SavedPoses:
         self.skeleton = skeleton or _skeleton_of(self.path, entries)
         for number, entry in enumerate(entries, 1):
             try:
-                check_version(entry, FILES_VERSION)
                 entry = flat_entry(entry)
                 key, person = image_key(entry["image_id"]), self._person(entry)
                 is_sure = finite(entry.get("score", 1.0), "a score") >= threshold
@@ -118,6 +117,11 @@ def _read_entries(path: Path) -> list[dict[str, Any]]:
     entries = content if nested is None else nested
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UserError(f"{path}: expected a list of people (image_id, keypoints, score) in COCO's result form")
+    for number, entry in enumerate(entries, 1):  # before anything else of them is read
+        try:
+            check_version(entry, FILES_VERSION)
+        except UserError as error:
+            raise UserError(f"{path}: person {number} of {len(entries)}: {error}") from error
     return entries
 
 
